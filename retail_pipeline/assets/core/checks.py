@@ -1,0 +1,118 @@
+"""Checks on the facts: every raw line is there once, every reference leads somewhere, the money adds up exactly."""
+
+from datetime import timedelta
+
+from retail_pipeline.assets.table_checks import Finding, TableCheck, no_rows, unique_key
+from retail_pipeline.warehouse.warehouse import Warehouse
+from retail_pipeline.warehouse.working_database import utc_now
+
+REBUILD = "'retail run --full' builds all tables anew; if that does not help, please report it."
+
+
+def find_dates_out_of_range(warehouse: Warehouse) -> Finding:
+    """Fail on orders before quality.earliest_order_date or after tomorrow."""
+    earliest = warehouse.settings.quality.earliest_order_date
+    latest = (utc_now() + timedelta(days=1)).date()
+    out = "from core.order_lines join raw.drops using (drop_id) where order_date not between $earliest and $latest"
+    limits = {"earliest": earliest, "latest": latest}
+    count = warehouse.value(f"select count(*) {out}", limits)
+    if not count:
+        return Finding(True, f"all orders are between {earliest} and {latest}")
+    first = warehouse.execute(f"select file_name, source_row, order_ts {out} order by all limit 1", limits).fetchone()
+    assert first is not None
+    return Finding(
+        False,
+        f"{count} lines are dated outside {earliest} to {latest}, the first in {first[0]}, row {first[1]}: {first[2]}. "
+        "Mend the file and load it again with 'retail run --reload NAME', or set quality.earliest_order_date.",
+    )
+
+
+CHECKS: list[TableCheck] = [
+    unique_key("core.order_lines", "order_id", "line_no"),
+    no_rows(
+        "core.order_lines",
+        "rows_equal_raw",
+        "every line of raw.transactions is here exactly once, with its money to the last digit",
+        """
+        select *
+        from (
+            select
+                (select count(*) from raw.transactions) as raw_lines,
+                (select count(*) from core.order_lines) as core_lines,
+                (
+                    select sum(coalesce(amount, cast(quantity * unit_price - coalesce(discount, 0) as decimal(18, 4))))
+                    from raw.transactions
+                ) as raw_amount,
+                (select sum(amount) from core.order_lines) as core_amount
+        )
+        where raw_lines <> core_lines or raw_amount is distinct from core_amount
+        """,
+        remedy=REBUILD,
+    ),
+    TableCheck(
+        "core.order_lines",
+        "dates_in_range",
+        "orders are dated between quality.earliest_order_date and tomorrow",
+        find_dates_out_of_range,
+    ),
+    unique_key("core.orders", "order_id"),
+    no_rows(
+        "core.orders",
+        "money_equals_lines",
+        "orders hold the lines without duplicates, and their amounts to the last digit",
+        """
+        select *
+        from (
+            select
+                (select count(*) from core.order_lines where not is_duplicate) as lines,
+                (select coalesce(sum(lines), 0) from core.orders) as lines_in_orders,
+                (select sum(amount) from core.order_lines where not is_duplicate) as amount,
+                (select sum(amount) from core.orders) as amount_in_orders
+        )
+        where lines <> lines_in_orders or amount is distinct from amount_in_orders
+        """,
+        remedy=REBUILD,
+    ),
+    unique_key("core.customers", "customer_id"),
+    no_rows(
+        "core.customers",
+        "orders_have_customers",
+        "every order's customer is here",
+        "select order_id, customer_id from core.orders anti join core.customers using (customer_id) "
+        "where customer_id is not null",
+        remedy=REBUILD,
+    ),
+    unique_key("core.products", "product_id"),
+    no_rows(
+        "core.products",
+        "lines_have_products",
+        "every line's product is here",
+        "select distinct product_id from core.order_lines anti join core.products using (product_id)",
+        remedy=REBUILD,
+    ),
+    unique_key("core.calendar", "date_day"),
+    no_rows(
+        "core.cancellation_matches",
+        "never_more_than_sold",
+        "what is cancelled of a sale is not more than was sold, nor more than the cancellation took back",
+        """
+        select
+            sale_order_id as order_id,
+            sale_line_no as line_no,
+            sum(matches.quantity) as matched,
+            max(lines.quantity) as quantity
+        from core.cancellation_matches as matches
+        left join core.order_lines as lines on sale_order_id = lines.order_id and sale_line_no = lines.line_no
+        group by all
+        having sum(matches.quantity) > coalesce(max(lines.quantity), 0)
+        union all
+        select cancellation_order_id, cancellation_line_no, sum(matches.quantity), max(-lines.quantity)
+        from core.cancellation_matches as matches
+        left join core.order_lines as lines
+            on cancellation_order_id = lines.order_id and cancellation_line_no = lines.line_no
+        group by all
+        having sum(matches.quantity) > coalesce(max(-lines.quantity), 0)
+        """,
+        remedy=REBUILD,
+    ),
+]

@@ -1,0 +1,25 @@
+/*
+row: a line that counts as a known customer's purchase
+about: >
+  Which lines count is set by core.revenue_policy. Under net: sale lines, duplicates aside, and each line less the
+  cancellations matched to it, which the reader takes off as of a date (core.cancellation_matches, cancelled_at before that
+  date). Under gross, the usual filter of the field: every line with a known customer, a quantity and a price above
+  zero, charges and duplicates too; nothing is taken off.
+key: [order_id, line_no]
+columns:
+  customer_id: the customer
+  order_id: the order
+  line_no: the line within the order
+  order_ts: when it was bought [store time]
+  order_date: its day [store time]
+  product_id: the product
+  quantity: units bought, before cancellations [units]
+  amount: value after discount, before cancellations [currency]
+*/
+select customer_id, order_id, line_no, order_ts, order_date, product_id, quantity, amount
+from core.order_lines
+where customer_id is not null
+    and case
+        when $revenue_policy = 'gross' then quantity > 0 and unit_price > 0
+        else line_type = 'sale' and not is_duplicate
+    end

@@ -1,0 +1,1 @@
+"""The drops as they came."""

@@ -1,0 +1,79 @@
+"""Checks on what was loaded: nothing lost, nothing doubled, not too much rejected."""
+
+from retail_pipeline.assets.table_checks import Finding, TableCheck, no_rows, unique_key
+from retail_pipeline.warehouse.warehouse import Warehouse
+
+RELOAD = "Load the file again with 'retail run --reload NAME'."
+
+
+def find_high_rejected_share(warehouse: Warehouse) -> Finding:
+    """Warn, and above a higher share fail, when many rows of a drop were rejected."""
+    quality = warehouse.settings.quality
+    worst = warehouse.execute(
+        "select file_name, rows_rejected, rows_read, rows_rejected / rows_read as share from raw.drops "
+        "where rows_read > 0 order by share desc, file_name limit 1"
+    ).fetchone()
+    if worst is None or worst[3] <= quality.rejected_share_warn:
+        return Finding(True, "no drop has more rejected rows than quality.rejected_share_warn allows")
+    name, rejected, read, share = worst
+    text = f"{name}: {rejected:,} of {read:,} rows rejected ({share:.1%}); see raw.rejected_rows for reasons. "
+    if share > quality.rejected_share_fail:
+        return Finding(
+            False, f"{text}Mend the file and {RELOAD[0].lower()}{RELOAD[1:]} Or raise quality.rejected_share_fail."
+        )
+    return Finding(False, text, severity="WARN")
+
+
+CHECKS: list[TableCheck] = [
+    no_rows(
+        "raw.drops",
+        "rows_reconcile",
+        "rows read = rows loaded + rows rejected, and both are there, for every drop",
+        """
+        select
+            drops.file_name,
+            drops.rows_read,
+            coalesce(loaded.rows, 0) as loaded,
+            coalesce(rejected.rows, 0) as rejected
+        from raw.drops
+        left join (select drop_id, count(*) as rows from raw.transactions group by 1) as loaded using (drop_id)
+        left join (select drop_id, count(*) as rows from raw.rejected_rows group by 1) as rejected using (drop_id)
+        where drops.rows_loaded <> coalesce(loaded.rows, 0)
+            or drops.rows_rejected <> coalesce(rejected.rows, 0)
+            or drops.rows_read <> drops.rows_loaded + drops.rows_rejected
+        """,
+        remedy=RELOAD,
+    ),
+    unique_key("raw.drops", "drop_id"),
+    TableCheck(
+        "raw.drops",
+        "rejected_share",
+        "no drop has more rejected rows than quality.rejected_share_warn and quality.rejected_share_fail allow",
+        find_high_rejected_share,
+    ),
+    no_rows(
+        "raw.transactions",
+        "rows_are_of_one_drop",
+        "every line belongs to a drop of the ledger and stands there once",
+        """
+        select drop_id, source_row, count(*) as rows
+        from raw.transactions
+        group by drop_id, source_row
+        having count(*) > 1
+        union all
+        select lines.drop_id, null, count(*)
+        from raw.transactions as lines
+        anti join raw.drops using (drop_id)
+        group by lines.drop_id
+        """,
+        remedy=RELOAD,
+    ),
+    no_rows(
+        "raw.refused_files",
+        "every_file_is_readable",
+        "no file in drops/ was refused",
+        "select file_name, reason from raw.refused_files",
+        remedy="Mend or remove the files.",
+        blocking=False,
+    ),
+]

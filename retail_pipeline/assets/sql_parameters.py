@@ -1,0 +1,20 @@
+"""The ``$parameters`` that table files may use, and the settings they come from."""
+
+from typing import Any
+
+from retail_pipeline.settings import Settings
+
+
+def sql_parameters(settings: Settings) -> dict[str, Any]:
+    """Values by parameter name; a parameter that is not set is None."""
+    return {
+        "as_of": settings.core.as_of,
+        "revenue_policy": settings.core.revenue_policy,
+        "recency_days_thresholds": _as_list(settings.rfm.recency_days_thresholds),
+        "frequency_thresholds": _as_list(settings.rfm.frequency_thresholds),
+        "monetary_thresholds": _as_list(settings.rfm.monetary_thresholds),
+    }
+
+
+def _as_list(thresholds: tuple[float, ...] | None) -> list[float] | None:
+    return None if thresholds is None else list(thresholds)

@@ -1,0 +1,116 @@
+"""The factory of data checks: a query that returns the rows at fault makes a Dagster asset check.
+
+A check's outcome is written down in the working database as well: a failing blocking check withholds the
+snapshot, also in later runs of other assets, until it passes.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from retail_pipeline.assets.sql_assets import asset_key
+from retail_pipeline.warehouse.bookkeeping import CheckOutcome
+from retail_pipeline.warehouse.resource import WarehouseResource
+from retail_pipeline.warehouse.warehouse import Warehouse
+
+SHOWN_FAULTS = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: passed or not, how bad, and in words with what to do."""
+
+    passed: bool
+    message: str
+    severity: str = "ERROR"
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """A check on one table: ``find`` looks at the warehouse and returns what it found."""
+
+    table: str
+    name: str
+    description: str
+    find: Callable[[Warehouse], Finding]
+    blocking: bool = True
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.table}:{self.name}"
+
+
+def no_rows(
+    table: str, name: str, description: str, faults_sql: str, *, remedy: str, blocking: bool = True
+) -> TableCheck:
+    """A check that passes when a query for rows at fault returns none.
+
+    Parameters
+    ----------
+    remedy
+        What a user can do about the rows, for the message of a failure.
+    """
+
+    def find(warehouse: Warehouse) -> Finding:
+        count = warehouse.value(f"select count(*) from ({faults_sql})")
+        if not count:
+            return Finding(True, "no rows at fault")
+        result = warehouse.execute(f"from ({faults_sql}) limit {SHOWN_FAULTS}")
+        names = [column[0] for column in result.description or []]
+        shown = "; ".join(
+            ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True)) for row in result.fetchall()
+        )
+        return Finding(False, f"{count} rows at fault, the first: {shown}. {remedy}")
+
+    return TableCheck(table, name, description, find, blocking)
+
+
+def unique_key(table: str, *columns: str) -> TableCheck:
+    """The key's columns are never null, and no two rows share them."""
+    key, nulls = ", ".join(columns), " or ".join(f"{column} is null" for column in columns)
+    return no_rows(
+        table,
+        "key_is_unique",
+        f"({key}) is never null and identifies a row",
+        f"select {key}, count(*) as rows from {table} group by {key} having count(*) > 1 or {nulls}",
+        remedy="This is a defect of the pipeline: please report it; 'retail run --full' builds the table anew.",
+    )
+
+
+def build_checks(checks: Iterable[TableCheck]) -> list[dg.AssetChecksDefinition]:
+    """One Dagster check each."""
+    return [_build_check(check) for check in checks]
+
+
+def _build_check(check: TableCheck) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset_key(check.table), name=check.name, description=check.description, blocking=check.blocking
+    )
+    def run(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        finding = look(check, warehouse.warehouse)
+        metadata: dict[str, Any] = {"found": finding.message}
+        return dg.AssetCheckResult(
+            passed=finding.passed, severity=dg.AssetCheckSeverity(finding.severity), metadata=metadata
+        )
+
+    return run
+
+
+def look(check: TableCheck, warehouse: Warehouse) -> Finding:
+    """Run a check and write its outcome down; a check that breaks counts as failed."""
+    try:
+        finding = check.find(warehouse)
+    except Exception as error:
+        _note(check, warehouse, Finding(False, f"the check itself failed: {error}"))
+        raise
+    _note(check, warehouse, finding)
+    return finding
+
+
+def _note(check: TableCheck, warehouse: Warehouse, finding: Finding) -> None:
+    withholds = check.blocking and finding.severity == "ERROR"
+    warehouse.books.record_check(
+        CheckOutcome(check.name, check.table, finding.passed, finding.severity, withholds, finding.message)
+    )

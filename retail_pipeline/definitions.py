@@ -1,0 +1,54 @@
+"""What Dagster loads. :func:`build_defs` assembles the one Definitions object; tests call it with another home."""
+
+import dagster as dg
+
+from retail_pipeline.assets.core import checks as core_checks
+from retail_pipeline.assets.customers import checks as customers_checks
+from retail_pipeline.assets.raw import checks as raw_checks
+from retail_pipeline.assets.raw.drops import build_raw_assets
+from retail_pipeline.assets.sql_assets import build_sql_assets, find_sql_tables
+from retail_pipeline.assets.table_checks import TableCheck, build_checks
+from retail_pipeline.automation.jobs import build_refresh_job
+from retail_pipeline.automation.schedules import build_nightly_schedule
+from retail_pipeline.automation.sensors import build_new_drops_sensor
+from retail_pipeline.home import Home
+from retail_pipeline.settings import load_settings
+from retail_pipeline.warehouse.resource import WarehouseResource
+
+CHECKS: list[TableCheck] = [*raw_checks.CHECKS, *core_checks.CHECKS, *customers_checks.CHECKS]
+
+
+def build_defs(home: Home | None = None, resources: dict[str, object] | None = None) -> dg.Definitions:
+    """Everything Dagster knows of a home: assets, checks, job, schedule, sensor, the warehouse.
+
+    Parameters
+    ----------
+    home
+        The store's home; ``RETAIL_HOME``, else ``data/``, if not given.
+    resources
+        Resources that stand in for the default ones, by name.
+
+    Raises
+    ------
+    SettingsError
+        when the home's settings are wrong.
+    """
+    home = home or Home.locate()
+    settings = load_settings(home)
+    refresh = build_refresh_job()
+    blocking = [check.full_name for check in CHECKS if check.blocking]
+    return dg.Definitions(
+        assets=[*build_raw_assets(settings), *build_sql_assets(find_sql_tables(), settings)],
+        asset_checks=build_checks(CHECKS),
+        jobs=[refresh],
+        schedules=[build_nightly_schedule(refresh, settings)],
+        sensors=[build_new_drops_sensor(refresh, home, settings)],
+        resources={
+            "warehouse": WarehouseResource(home=str(home.root), blocking_checks=blocking),
+            **(resources or {}),
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,37 @@
+"""The errors users see. Every one names the thing, what is wrong with it and what to do next."""
+
+
+class RetailPipelineError(Exception):
+    """Base of all errors raised on purpose; its text is meant to be shown to a user as it is."""
+
+
+class SettingsError(RetailPipelineError):
+    """A setting, parameter or environment variable is unknown or has a wrong value."""
+
+
+class UnreadableDropError(RetailPipelineError):
+    """A file in ``drops/`` that fits no format or cannot be read at all; nothing of it is loaded."""
+
+
+class SqlFileError(RetailPipelineError):
+    """A ``.sql`` table file whose header and SELECT do not agree, or that cannot be parsed."""
+
+
+class WarehouseError(RetailPipelineError):
+    """The working database or a table in it could not be used as asked."""
+
+
+class WarehouseBusyError(WarehouseError):
+    """Another run held the working database for longer than the settable time."""
+
+
+class PublishError(WarehouseError):
+    """A new snapshot could not be made or did not verify; the old one stays."""
+
+
+class SnapshotMissingError(RetailPipelineError):
+    """There is no published snapshot yet."""
+
+
+class SelectionError(RetailPipelineError):
+    """A selection of assets names none that exist."""

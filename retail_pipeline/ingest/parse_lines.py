@@ -1,0 +1,90 @@
+"""The SQL that turns a line's text into typed fields, or says why it cannot.
+
+Each field's reading is one expression, and each reason one ``case`` branch, so that DuckDB does the work for all
+lines at once and no line is judged twice in different ways.
+"""
+
+from retail_pipeline.ingest.formats import Format, Recognised
+from retail_pipeline.ingest.formats.base import IDENTIFIER, INTEGER, MONEY, NEVER_EMPTY, RAW_FIELDS, TIMESTAMP
+
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?$"
+SQL_TYPES = {TIMESTAMP: "timestamp", MONEY: "decimal(18, 4)", INTEGER: "bigint"}
+
+
+def typed_select(recognised: Recognised, staged: str) -> str:
+    """A SELECT of ``source_row``, every field of ``raw.transactions`` typed, and ``reason``: null for a good line."""
+    present = recognised.positions
+    cleaned = ", ".join(f"{_cleaned(field, kind)} as {field}" for field, kind in RAW_FIELDS.items() if field in present)
+    typed = ", ".join(
+        f"{_typed(field, kind, recognised.format)} as {field}" for field, kind in RAW_FIELDS.items() if field in present
+    )
+    absent = ", ".join(
+        f"null::{SQL_TYPES.get(kind, 'varchar')} as {field}"
+        for field, kind in RAW_FIELDS.items()
+        if field not in present
+    )
+    reasons = " ".join(_reasons(recognised))
+    return f"""
+        with cleaned as (select source_row, {cleaned} from {staged}),
+        typed as (
+            select source_row, {typed}{", " + absent if absent else ""},
+                {", ".join(f"cleaned.{field} as text_{field}" for field in present)}
+            from cleaned
+        )
+        select source_row, {", ".join(RAW_FIELDS)}, case {reasons} end as reason
+        from typed
+    """
+
+
+def _cleaned(field: str, kind: str) -> str:
+    if kind == IDENTIFIER:
+        # a number that a spreadsheet made of an id loses its '.0'; all else stays as it is, leading zeros included
+        text = f"nullif({field}, '')" if field == "product_id" else f"nullif(trim({field}), '')"
+        number = rf"ends_with({text}, '.0') and regexp_full_match({text}, '\d+\.0')"
+        return f"case when {number} then left({text}, length({text}) - 2) else {text} end"
+    if kind in SQL_TYPES:
+        return f"nullif(trim({field}), '')"
+    return f"nullif({field}, '')"
+
+
+def _typed(field: str, kind: str, format_: Format) -> str:
+    if kind == TIMESTAMP:
+        others = "".join(
+            f" when regexp_matches({field}, '{pattern}') then try_strptime({field}, '{strptime}')"
+            for pattern, strptime in format_.timestamp_patterns
+        )
+        return f"case{others} when regexp_matches({field}, '{ISO_TIMESTAMP}') then try_cast({field} as timestamp) end"
+    if kind in SQL_TYPES:
+        return f"case when regexp_matches({field}, '{NUMBER}') then try_cast({field} as {SQL_TYPES[kind]}) end"
+    return field
+
+
+def _reasons(recognised: Recognised) -> list[str]:
+    """One branch a fault, the first that fits is the line's reason."""
+    headers = {**recognised.format.required, **recognised.format.optional}
+    branches = []
+    for field, kind in RAW_FIELDS.items():
+        if field not in recognised.positions:
+            continue
+        header = headers[field].replace("'", "''")
+        text = f"text_{field}"
+        shown = f"left({text}, 100)"
+        if field in NEVER_EMPTY:
+            branches.append(f"when {text} is null then '{header} is empty'")
+        if kind == TIMESTAMP:
+            example = recognised.format.timestamp_example
+            branches.append(
+                f"when {text} is not null and {field} is null then '{header} ''' || {shown} || ''' is not a date and "
+                f"time such as {example}'"
+            )
+        elif kind in SQL_TYPES:
+            limit = "an integer" if kind == INTEGER else "a number below 100,000,000,000,000"
+            branches.append(
+                f"when {text} is not null and {field} is null then '{header} ''' || {shown} || ''' is not {limit}'"
+            )
+    branches.append(
+        "when abs(quantity::double * unit_price::double) >= 1e14 then 'quantity times price is not below "
+        "100,000,000,000,000'"
+    )
+    return branches

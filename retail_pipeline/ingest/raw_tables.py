@@ -1,0 +1,120 @@
+"""The tables of schema ``raw``: what a row is, their columns, and how they come into being."""
+
+from dataclasses import dataclass
+
+from retail_pipeline.ingest.formats import FORMATS
+from retail_pipeline.warehouse.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table of ``raw``: ``columns`` maps a name to its type and what it holds."""
+
+    name: str
+    row: str
+    columns: dict[str, tuple[str, str]]
+
+    @property
+    def descriptions(self) -> dict[str, str]:
+        return {name: text for name, (_, text) in self.columns.items()}
+
+
+TRANSACTIONS = RawTable(
+    "raw.transactions",
+    "a line as a file said it, typed and not changed",
+    {
+        "drop_id": ("varchar", "the drop it came with"),
+        "source_row": ("bigint", "the line of the file, or the row of the workbook, it stood on (the first is 1)"),
+        "order_id": ("varchar", "the order's id"),
+        "line_no": ("bigint", "the line's number within its order, where the export has one"),
+        "order_ts": ("timestamp", "when the order was placed [store time]"),
+        "customer_id": ("varchar", "the customer's id, null for a guest"),
+        "product_id": ("varchar", "the product's code"),
+        "product_name": ("varchar", "the product's name on this line"),
+        "quantity": ("decimal(18, 4)", "units, negative for what comes back [units]"),
+        "unit_price": ("decimal(18, 4)", "price of one unit before discount [currency]"),
+        "amount": ("decimal(18, 4)", "the line's total, where the export gives one [currency]"),
+        "discount": ("decimal(18, 4)", "money off the line, where the export gives it [currency]"),
+        "status": ("varchar", "the order's status, where the export gives one"),
+        "country": ("varchar", "the customer's country"),
+        "currency": ("varchar", "the currency, where the export gives it"),
+        "channel": ("varchar", "the sales channel, where the export gives it"),
+        "store": ("varchar", "the store, where the export gives it"),
+        "category": ("varchar", "the product's category, where the export gives it"),
+    },
+)
+REJECTED_ROWS = RawTable(
+    "raw.rejected_rows",
+    "a line that could not be loaded, with its own text",
+    {
+        "drop_id": ("varchar", "the drop it came with"),
+        "source_row": ("bigint", "the line of the file, or the row of the workbook, it stands on (the first is 1)"),
+        "reason": ("varchar", "why it was not loaded"),
+        "raw": ("varchar", "the line's text (of a workbook or parquet file its cells as JSON)"),
+    },
+)
+DROPS = RawTable(
+    "raw.drops",
+    "a loaded file",
+    {
+        "drop_id": ("varchar", "the first 16 digits of the content's SHA-256"),
+        "file_name": ("varchar", "its path below drops/"),
+        "format": ("varchar", "the format it was recognised as"),
+        "sha256": ("varchar", "the SHA-256 of its bytes"),
+        "bytes": ("bigint", "its size [bytes]"),
+        "rows_read": ("bigint", "lines in it, blank ones and the header aside"),
+        "rows_loaded": ("bigint", "lines in raw.transactions"),
+        "rows_rejected": ("bigint", "lines in raw.rejected_rows"),
+        "first_order_ts": ("timestamp", "the earliest line [store time]"),
+        "last_order_ts": ("timestamp", "the latest line [store time]"),
+        "loaded_at": ("timestamp", "when it was loaded [UTC]"),
+    },
+)
+REFUSED_FILES = RawTable(
+    "raw.refused_files",
+    "a file in drops/ of which nothing could be loaded",
+    {
+        "file_name": ("varchar", "its path below drops/"),
+        "sha256": ("varchar", "the SHA-256 of its bytes"),
+        "reason": ("varchar", "why, and what to do"),
+    },
+)
+RAW_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, REFUSED_FILES)
+
+FORMATS_TABLE = RawTable(
+    "raw.formats",
+    "an export format, with the rules by which its lines are classified",
+    {
+        "format": ("varchar", "the format's name"),
+        "title": ("varchar", "its name in words"),
+        "cancellation_order_prefix": ("varchar", "an order id that begins so makes a cancellation"),
+        "adjustment_order_prefix": ("varchar", "an order id that begins so makes an adjustment"),
+        "negative_quantity_type": ("varchar", "the line type of other negative quantities"),
+        "zero_price_type": ("varchar", "the line type of a zero price"),
+        "charge_products": ("varchar[]", "codes, in upper case, that are charges and no products"),
+        "charge_product_prefixes": ("varchar[]", "codes that begin so, in upper case, are charges too"),
+        "upper_case_products": ("boolean", "whether codes that differ in case alone are one product"),
+    },
+)
+
+
+def create_raw_tables(warehouse: Warehouse) -> None:
+    """Make the tables that are not there yet."""
+    warehouse.execute("create schema if not exists raw")
+    for table in RAW_TABLES:
+        if not warehouse.exists(table.name):
+            columns = ", ".join(f"{name} {type_}" for name, (type_, _) in table.columns.items())
+            warehouse.execute(f"create table {table.name} ({columns})")
+            warehouse.describe(table.name, table.row, table.descriptions)
+
+
+def format_rows() -> list[dict[str, object]]:
+    """The registry of formats as rows: one a format, with the rules by which its lines are classified."""
+    return [
+        {
+            "format": format_.name,
+            "title": format_.title,
+            **{name: list(rule) if isinstance(rule, tuple) else rule for name, rule in vars(format_.rules).items()},
+        }
+        for format_ in FORMATS
+    ]

@@ -1,0 +1,33 @@
+"""What every reader hands to the loader: the lines of a file as text in a temporary table, and those that are none."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from retail_pipeline.ingest.formats import Recognised
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A line that cannot be loaded: where it stands, why, and its own text."""
+
+    source_row: int
+    reason: str
+    raw: str
+
+
+@dataclass
+class Staged:
+    """One table of text found in a file.
+
+    ``table`` is a temporary table with ``source_row`` and the fields of the format as text. ``raw_texts`` returns
+    the original text of the source rows asked for, in their order. ``rows_read`` counts rows with and without
+    fault, not blank ones and not the header. ``place`` says where in the file (a sheet), for reasons; empty if there is
+    only one place.
+    """
+
+    table: str
+    recognised: Recognised
+    rows_read: int
+    raw_texts: Callable[[Sequence[int]], list[str]]
+    rejects: list[Reject] = field(default_factory=list)
+    place: str = ""
