@@ -74,9 +74,10 @@ def load_drops(
     for drop in drops:
         digest = ""
         try:
-            earlier = warehouse.execute(
-                "select drop_id, sha256, bytes from raw.drops where file_name = ? order by loaded_at desc", [drop.name]
-            ).fetchone()
+            earlier = warehouse.row(
+                "select drop_id, sha256, bytes from raw.drops where file_name = ? order by loaded_at desc limit 1",
+                [drop.name],
+            )
             digest, start = content_hash(drop.path, earlier[2] if earlier else None)
             again = drop.name in reload
             known = warehouse.value("select file_name from raw.drops where sha256 = ?", [digest])
@@ -141,9 +142,9 @@ def _load(
         raise UnreadableDropError(f"{drop.name} could not be loaded: {str(error).splitlines()[0]}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    row = warehouse.execute(
+    row = warehouse.row(
         "select format, rows_read, rows_loaded, rows_rejected from raw.drops where drop_id = ?", [drop_id]
-    ).fetchone()
+    )
     assert row is not None
     return LoadedDrop(drop.name, *row)
 

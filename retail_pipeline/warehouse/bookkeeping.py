@@ -39,6 +39,15 @@ create table if not exists pipeline.runs (
 """
 
 
+def first_row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any = None) -> tuple[Any, ...] | None:
+    """The first row of a query, None if there is none.
+
+    Fetches all of the result: one that is not fetched to its end keeps its connection busy.
+    """
+    rows = connection.execute(sql, parameters).fetchall()
+    return rows[0] if rows else None
+
+
 @dataclass(frozen=True)
 class TableState:
     """A table as the pipeline last left it.
@@ -79,7 +88,7 @@ class Bookkeeping:
         self._connection = connection
         self._run_id = run_id
         connection.execute(LAYOUT)
-        if not connection.execute("select 1 from pipeline.state").fetchone():
+        if not first_row(connection, "select 1 from pipeline.state"):
             connection.execute("insert into pipeline.state values (?, 0)", [uuid.uuid4().hex])
 
     def generation(self) -> int:
@@ -157,10 +166,11 @@ class Bookkeeping:
         return [(CheckOutcome(*row[:6]), row[6]) for row in rows]
 
     def record_check(self, outcome: CheckOutcome) -> None:
-        before = self._connection.execute(
+        before = first_row(
+            self._connection,
             "delete from pipeline.checks where check_name = ? and table_name = ? returning passed, severity, message",
             [outcome.check_name, outcome.table_name],
-        ).fetchone()
+        )
         if before != (outcome.passed, outcome.severity, outcome.message):
             self.next_generation()
         self._connection.execute(
@@ -188,7 +198,7 @@ class Bookkeeping:
         )
 
     def _one(self, sql: str) -> Any:
-        row = self._connection.execute(sql).fetchone()
+        row = first_row(self._connection, sql)
         assert row is not None
         return row[0]
 

@@ -16,7 +16,7 @@ import duckdb
 from retail_pipeline import __version__
 from retail_pipeline.errors import PublishError
 from retail_pipeline.home import Home
-from retail_pipeline.warehouse.bookkeeping import Bookkeeping, CheckOutcome, stale_tables
+from retail_pipeline.warehouse.bookkeeping import Bookkeeping, CheckOutcome, first_row, stale_tables
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
 
@@ -136,7 +136,7 @@ def published_version(home: Home) -> str | None:
         return None
     try:
         with duckdb.connect(str(target), read_only=True) as connection:
-            row = connection.execute("select version from meta.snapshot").fetchone()
+            row = first_row(connection, "select version from meta.snapshot")
     except duckdb.Error:
         return None
     return str(row[0]) if row else None
@@ -190,7 +190,7 @@ def verify(path: Path, expected: dict[str, int]) -> None:
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             for table, rows in expected.items():
-                found = connection.execute(f"select count(*), count(columns(*)) from {table}").fetchone()
+                found = first_row(connection, f"select count(*), count(columns(*)) from {table}")
                 if found is None or found[0] != rows:
                     raise PublishError(f"{table} has {found and found[0]} rows in the snapshot instead of {rows}.")
     except duckdb.Error as error:

@@ -12,7 +12,7 @@ import duckdb
 from retail_pipeline.errors import WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings
-from retail_pipeline.warehouse.bookkeeping import Bookkeeping
+from retail_pipeline.warehouse.bookkeeping import Bookkeeping, first_row
 from retail_pipeline.warehouse.sql_file import IDENTIFIER, SqlTable
 
 if TYPE_CHECKING:
@@ -68,8 +68,12 @@ class Warehouse:
 
     def value(self, sql: str, parameters: Any = None) -> Any:
         """The first column of the first row of a query, None if there is no row."""
-        row = self.connection.execute(sql, parameters).fetchone()
+        row = self.row(sql, parameters)
         return row[0] if row else None
+
+    def row(self, sql: str, parameters: Any = None) -> tuple[Any, ...] | None:
+        """The first row of a query, None if there is none."""
+        return first_row(self.connection, sql, parameters)
 
     def exists(self, table: str) -> bool:
         """Whether ``schema.table`` is there."""

@@ -153,6 +153,24 @@ class RunMarker:
         os.close(self._descriptor)
 
 
+def running(home: Home) -> Holder | None:
+    """The run that holds the working database now, None if no process does."""
+    holder = WorkingDatabase.holder(home)
+    if holder is None:
+        return None
+    try:
+        descriptor = os.open(home.work / "runs" / holder.run_id, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return holder
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def dead_runs(home: Home) -> list[str]:
     """The ids of runs whose process ended without saying so; each is returned once, its marker removed."""
     dead = []

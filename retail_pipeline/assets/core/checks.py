@@ -18,7 +18,7 @@ def find_dates_out_of_range(warehouse: Warehouse) -> Finding:
     count = warehouse.value(f"select count(*) {out}", limits)
     if not count:
         return Finding(True, f"all orders are between {earliest} and {latest}")
-    first = warehouse.execute(f"select file_name, source_row, order_ts {out} order by all limit 1", limits).fetchone()
+    first = warehouse.row(f"select file_name, source_row, order_ts {out} order by all limit 1", limits)
     assert first is not None
     return Finding(
         False,

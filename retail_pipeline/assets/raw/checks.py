@@ -9,10 +9,10 @@ RELOAD = "Load the file again with 'retail run --reload NAME'."
 def find_high_rejected_share(warehouse: Warehouse) -> Finding:
     """Warn, and above a higher share fail, when many rows of a drop were rejected."""
     quality = warehouse.settings.quality
-    worst = warehouse.execute(
+    worst = warehouse.row(
         "select file_name, rows_rejected, rows_read, rows_rejected / rows_read as share from raw.drops "
         "where rows_read > 0 order by share desc, file_name limit 1"
-    ).fetchone()
+    )
     if worst is None or worst[3] <= quality.rejected_share_warn:
         return Finding(True, "no drop has more rejected rows than quality.rejected_share_warn allows")
     name, rejected, read, share = worst

@@ -1,0 +1,142 @@
+"""The ``retail`` command. Exit codes: 0 done or nothing to do, 1 failed, 2 asked wrongly."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from retail_pipeline import __version__
+from retail_pipeline.errors import RetailPipelineError, SelectionError, SettingsError
+from retail_pipeline.home import Home
+
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+
+class _Commands(click.Group):
+    """A group that keeps the order of its commands and shows errors as one readable paragraph."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from retail_pipeline.console.query import QueryError
+
+        try:
+            return super().invoke(ctx)
+        except RetailPipelineError as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            errors.print(f"Error: {error}", style="red", markup=False, highlight=False)
+            asked_wrongly = isinstance(error, (SettingsError, SelectionError, QueryError))
+            sys.exit(2 if asked_wrongly else 1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="retail")
+@click.option("--home", type=click.Path(), help="The store's folder [default: RETAIL_HOME, else data/].")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.pass_context
+def main(context: click.Context, home: str | None, debug: bool) -> None:
+    """Retail analytics from dropped export files to published DuckDB tables."""
+    context.obj = Home.locate(home)
+
+
+@main.command()
+@click.pass_obj
+def demo(home: Home) -> None:
+    """Simulate a store in its own home, run everything, print what to look at."""
+    from retail_pipeline.console.demo import run_demo
+
+    sys.exit(run_demo(Home(home.root / "demo"), console))
+
+
+@main.command()
+@click.option("--select", help="Only these: tables (core.orders,core.products) or a Dagster selection (group:core).")
+@click.option("--reload", multiple=True, metavar="NAME", help="Load a file in drops/ again; may be repeated.")
+@click.option("--full", is_flag=True, help="Build incremental tables as a whole.")
+@click.pass_obj
+def run(home: Home, select: str | None, reload: tuple[str, ...], full: bool) -> None:
+    """Load new drops, build and check every table, publish the snapshot."""
+    from retail_pipeline.console.run import run_pipeline
+
+    sys.exit(run_pipeline(home, console, select=select, reload=reload, full=full))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--format", "format_name", help="The format the files must be of.")
+@click.pass_obj
+def add(home: Home, files: tuple[Path, ...], format_name: str | None) -> None:
+    """Check files, say what they are, and put them into drops/."""
+    from retail_pipeline.console.add import add_files
+
+    sys.exit(add_files(home, console, errors, files, format_name))
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True, help="The port to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.pass_obj
+def ui(home: Home, port: int, host: str) -> None:
+    """Open the Dagster UI on this home, with the nightly schedule and the sensor for new drops on."""
+    from retail_pipeline.console.dagster_home import prepare_dagster_home
+    from retail_pipeline.settings import load_settings
+
+    load_settings(home)
+    workspace = prepare_dagster_home(home)
+    console.print(f"Dagster UI of {home.root} on http://{host}:{port} (Ctrl-C ends it)", highlight=False)
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port), "-h", host]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)
+
+
+@main.command()
+@click.argument("query")
+@click.option("--csv", "style", flag_value="csv", help="Print all rows as csv.")
+@click.option("--json", "style", flag_value="json", help="Print all rows as JSON, one object a line.")
+@click.pass_obj
+def sql(home: Home, query: str, style: str | None) -> None:
+    """Query the snapshot: read-only, and without access to files."""
+    from retail_pipeline.console.query import run_query
+
+    run_query(home, console, query, style or "table")
+
+
+@main.command()
+@click.pass_obj
+def status(home: Home) -> None:
+    """Show drops, the snapshot's age, failing checks and the last runs."""
+    from retail_pipeline.console.status import print_status
+
+    print_status(home, console)
+
+
+@main.command()
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--format", "kind", type=click.Choice(["csv", "parquet", "xlsx"]), default="csv", show_default=True)
+@click.option("--table", "tables", multiple=True, metavar="SCHEMA.TABLE", help="Only this table; may be repeated.")
+@click.pass_obj
+def export(home: Home, folder: Path | None, kind: str, tables: tuple[str, ...]) -> None:
+    """Write the snapshot's tables as files [default folder: exports/ in the home]."""
+    from retail_pipeline.console.export import export_tables
+
+    for path, rows in export_tables(home, folder or home.exports, kind, tables):
+        console.print(f"{path}  {rows:,} rows", markup=False, highlight=False)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--customers", type=int, help="Customers of the store [default: 3000].")
+@click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First day [default: 2023-01-01].")
+@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last day [default: 2024-12-31].")
+@click.option("--seed", type=int, help="Another seed makes another store.")
+def simulate(folder: Path, **given: Any) -> None:
+    """Write a synthetic store as canonical csv, one file a month."""
+    from retail_pipeline.console.demo import simulate_into
+
+    simulate_into(folder, console, {name: value for name, value in given.items() if value is not None})

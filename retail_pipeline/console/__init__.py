@@ -1,0 +1,1 @@
+"""What the command line shows and does: progress, status, queries, exports. Reads only the published snapshot."""

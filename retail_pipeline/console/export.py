@@ -1,0 +1,93 @@
+"""``retail export``: the snapshot's tables as files."""
+
+from pathlib import Path
+
+import duckdb
+
+from retail_pipeline.errors import RetailPipelineError, SnapshotMissingError
+from retail_pipeline.home import Home
+from retail_pipeline.warehouse.bookkeeping import first_row
+from retail_pipeline.warehouse.snapshot import current_snapshot
+
+FILE_KINDS = ("csv", "parquet", "xlsx")
+EXCEL_ROWS = 1_048_575
+
+
+def export_tables(home: Home, folder: Path, kind: str, tables: tuple[str, ...]) -> list[tuple[Path, int]]:
+    """Write tables to ``<folder>/<schema>.<table>.<kind>``, each file at one stroke.
+
+    Parameters
+    ----------
+    kind
+        'csv', 'parquet' or 'xlsx'.
+    tables
+        ``schema.table`` names; all but ``raw`` and ``meta`` if empty.
+
+    Returns
+    -------
+    The files and their rows.
+
+    Raises
+    ------
+    RetailPipelineError
+        when a table is unknown, or too long for a worksheet.
+    """
+    snapshot = current_snapshot(home)
+    if snapshot is None:
+        raise SnapshotMissingError(f"Nothing is published in {home.root} yet; run 'retail run' first.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(snapshot), read_only=True) as connection:
+        rows = connection.execute(
+            "select schema_name || '.' || table_name, estimated_size from duckdb_tables() order by 1"
+        ).fetchall()
+        known = dict(rows)
+        unknown = [name for name in tables if name not in known]
+        if unknown:
+            raise RetailPipelineError(f"There is no table {unknown[0]}. Tables: {', '.join(known)}.")
+        chosen = tables or tuple(name for name in known if not name.startswith(("raw.", "meta.")))
+        return [(_write(connection, name, folder / f"{name}.{kind}", kind)) for name in chosen]
+
+
+def _write(connection: duckdb.DuckDBPyConnection, table: str, target: Path, kind: str) -> tuple[Path, int]:
+    row = first_row(connection, f"select count(*) from {table}")
+    count = int(row[0]) if row else 0
+    temporary = target.with_name(f".{target.name}")
+    try:
+        if kind == "xlsx":
+            _write_workbook(connection, table, temporary, count)
+        else:
+            options = "format csv, header" if kind == "csv" else "format parquet"
+            name = str(temporary).replace("'", "''")
+            connection.execute(f"copy (from {table} order by all) to '{name}' ({options})")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target, count
+
+
+def _write_workbook(connection: duckdb.DuckDBPyConnection, table: str, target: Path, count: int) -> None:
+    import xlsxwriter
+
+    if count > EXCEL_ROWS:
+        raise RetailPipelineError(
+            f"{table} has {count:,} rows, a worksheet holds {EXCEL_ROWS:,}. Export it as csv or parquet."
+        )
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "nan_inf_to_errors": True,
+    }
+    with xlsxwriter.Workbook(str(target), {**options, "default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
+        sheet = book.add_worksheet(table[:31])
+        result = connection.execute(f"from {table} order by all")
+        sheet.write_row(0, 0, [column[0] for column in result.description or []])
+        place = 0
+        while rows := result.fetchmany(10_000):
+            for row in rows:
+                place += 1
+                sheet.write_row(place, 0, [_cell(value) for value in row])
+
+
+def _cell(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value

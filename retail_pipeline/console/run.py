@@ -1,0 +1,224 @@
+"""``retail run``: one run of the pipeline with live progress and a summary."""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from retail_pipeline.errors import SelectionError, SnapshotMissingError
+from retail_pipeline.home import Home
+from retail_pipeline.ingest.drops import list_drops
+from retail_pipeline.warehouse.bookkeeping import first_row
+from retail_pipeline.warehouse.reader import open_snapshot, withheld_notice
+from retail_pipeline.warehouse.snapshot import current_snapshot
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+NOTHING_TO_DO = "Nothing to do: there are no files in {drops}. Put an export there with 'retail add FILE'."
+SKIPPED_STEP = "Dependencies for step"
+
+
+@dataclass
+class RunOutcome:
+    """What a run did, as far as the command line tells."""
+
+    succeeded: bool
+    seconds: float
+    tables: int
+    failures: dict[str, str] = field(default_factory=dict)
+    failed_checks: list[str] = field(default_factory=list)
+
+
+def run_pipeline(
+    home: Home, console: Console, *, select: str | None = None, reload: Sequence[str] = (), full: bool = False
+) -> int:
+    """Load new drops, materialise, check, publish; returns the exit code.
+
+    Parameters
+    ----------
+    select
+        A Dagster asset selection, or table names separated by commas; everything if None.
+    reload
+        Files in drops/ to load again.
+    full
+        Build incremental tables as a whole.
+    """
+    if not list_drops(home) and not home.working_database.exists():
+        console.print(NOTHING_TO_DO.format(drops=home.drops))
+        return 0
+    from retail_pipeline.console.dagster_home import prepare_dagster_home
+
+    prepare_dagster_home(home)
+    before = current_snapshot(home)
+    outcome = _execute(home, console, select, list(reload), full)
+    return _summarise(home, console, outcome, published=current_snapshot(home) != before)
+
+
+def _execute(home: Home, console: Console, select: str | None, reload: list[str], full: bool) -> RunOutcome:
+    import dagster as dg
+
+    from retail_pipeline.assets.raw.drops import LOAD_OP
+    from retail_pipeline.automation.jobs import REFRESH
+    from retail_pipeline.definitions import build_defs
+    from retail_pipeline.warehouse.resource import FULL_TAG, STARTED_BY_TAG
+
+    definitions = build_defs(home)
+    job = definitions.resolve_job_def(REFRESH)
+    selection = _resolve_selection(definitions, select)
+    steps = len(job.get_subset(asset_selection=set(selection)).nodes) if selection else len(job.nodes)
+    config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    if reload:
+        config["ops"] = {LOAD_OP: {"config": {"reload": reload}}}
+    run_id = str(uuid.uuid4())
+    started = time.monotonic()
+    with dg.DagsterInstance.get() as instance, _Follower(console, steps) as follower:
+        instance.add_event_listener(run_id, follower.take)
+        result = job.execute_in_process(
+            run_config=config,
+            instance=instance,
+            run_id=run_id,
+            asset_selection=selection,
+            tags={STARTED_BY_TAG: "command line", **({FULL_TAG: "true"} if full else {})},
+            raise_on_error=False,
+        )
+    return RunOutcome(
+        result.success, time.monotonic() - started, follower.tables, follower.failures, follower.failed_checks
+    )
+
+
+def _resolve_selection(definitions: "dg.Definitions", select: str | None) -> list["dg.AssetKey"] | None:
+    import dagster as dg
+
+    if not select:
+        return None
+    graph = definitions.resolve_asset_graph()
+    names = [part.strip() for part in select.split(",")]
+    known = {key.to_user_string(): key for key in graph.get_all_asset_keys()}
+    plain = {name: known.get(name.replace(".", "/")) for name in names}
+    if all(plain.values()):
+        return sorted(key for key in plain.values() if key)
+    try:
+        keys = dg.AssetSelection.from_string(select).resolve(graph)
+    except Exception as error:  # the parser of selections has no error class of its own
+        raise SelectionError(_wrong_selection(select, known)) from error
+    if not keys:
+        raise SelectionError(_wrong_selection(select, known))
+    return sorted(keys)
+
+
+def _wrong_selection(select: str, known: dict[str, Any]) -> str:
+    return (
+        f"{select!r} selects nothing. Name tables (core.orders), or select as in Dagster (group:core, "
+        f"+key:customers/rfm_scores). Tables: {', '.join(sorted(name.replace('/', '.') for name in known))}."
+    )
+
+
+class _Follower:
+    """Shows a run's events as they come: a bar on a terminal, lines elsewhere."""
+
+    def __init__(self, console: Console, steps: int) -> None:
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._progress.add_task("starting", total=steps)
+        self.tables = 0
+        self.failures: dict[str, str] = {}
+        self.failed_checks: list[str] = []
+
+    def __enter__(self) -> "_Follower":
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._progress.__exit__(*error)
+
+    def take(self, entry: "dg.EventLogEntry") -> None:
+        """One event of the run."""
+        event = entry.dagster_event
+        if event is None:
+            if not entry.user_message.startswith(SKIPPED_STEP):
+                self._print(entry.user_message)
+        elif event.is_step_start:
+            self._progress.update(self._task, description=_readable(event.step_key))
+        elif event.is_step_success:
+            self._progress.advance(self._task)
+        elif event.event_type_value == "ASSET_MATERIALIZATION":
+            self._tell_table(event)
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            self._tell_check(event)
+        elif event.is_step_failure:
+            self._progress.advance(self._task)
+            self._fail(_readable(event.step_key), event.step_failure_data.error)
+        elif event.event_type_value == "PIPELINE_FAILURE" and not self.failures:
+            self._fail("the run", event.job_failure_data.error)
+
+    def _tell_table(self, event: "dg.DagsterEvent") -> None:
+        materialization = event.step_materialization_data.materialization
+        rows = materialization.metadata.get("dagster/row_count")
+        self.tables += 1
+        self._print(f"{'.'.join(materialization.asset_key.path):32} {rows.value if rows else '':>12,} rows")
+
+    def _tell_check(self, event: "dg.DagsterEvent") -> None:
+        evaluation = event.asset_check_evaluation_data
+        if not evaluation.passed:
+            name = f"{'.'.join(evaluation.asset_key.path)}: {evaluation.check_name}"
+            text = evaluation.metadata["found"].value
+            severity = evaluation.severity.value
+            self.failed_checks.append(f"{severity} {name}: {text}")
+
+    def _fail(self, step: str, error: Any) -> None:
+        while error is not None and error.cause is not None:
+            error = error.cause
+        text = (error.message if error else "failed").strip()
+        if "AssetCheckFailed" not in text:
+            self.failures[step] = text.split(": ", 1)[-1] if text.split(": ", 1)[0].isidentifier() else text
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False)
+
+
+def _readable(step: str | None) -> str:
+    return (step or "").replace("__", ".")
+
+
+def _summarise(home: Home, console: Console, outcome: RunOutcome, *, published: bool) -> int:
+    """Print the end of a run; returns the exit code."""
+
+    def say(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, markup=False, highlight=False)
+
+    for step, text in outcome.failures.items():
+        say(f"FAILED {step}: {text}", "red")
+    for text in outcome.failed_checks:
+        say(text, "red" if text.startswith("ERROR") else "yellow")
+    withheld = withheld_notice(home)
+    refused: list[Any] = []
+    try:
+        with open_snapshot(home) as snapshot:
+            rows = first_row(snapshot, "select sum(rows_read), sum(rows_rejected), count(*) from raw.drops")
+            refused = snapshot.execute("from raw.refused_files").fetchall()
+        if rows and rows[2]:
+            say(f"{rows[2]:,} drops: {rows[0]:,} rows read, {rows[1]:,} rejected.")
+    except SnapshotMissingError:
+        pass
+    state = "done" if outcome.succeeded else "FAILED"
+    say(f"Run {state} in {outcome.seconds:.1f} s, {outcome.tables} tables built.")
+    if withheld:
+        say(f"The snapshot is withheld, readers keep the last one. {withheld['reason']}", "red")
+    elif current_snapshot(home):
+        say(f"{'Published' if published else 'Unchanged:'} {home.warehouse_link}")
+    failed_blocking = any(text.startswith("ERROR") for text in outcome.failed_checks)
+    return 0 if outcome.succeeded and not withheld and not failed_blocking and not refused else 1

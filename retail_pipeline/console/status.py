@@ -1,0 +1,94 @@
+"""``retail status``: drops, freshness, failing checks, the last runs."""
+
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from retail_pipeline.errors import SnapshotMissingError
+from retail_pipeline.home import Home
+from retail_pipeline.ingest.drops import content_hash, list_drops
+from retail_pipeline.warehouse.bookkeeping import first_row
+from retail_pipeline.warehouse.reader import open_snapshot, withheld_notice
+from retail_pipeline.warehouse.working_database import running, utc_now
+
+LAST_RUNS = 5
+
+
+def print_status(home: Home, console: Console) -> None:
+    """Tell how a home stands."""
+    console.print(f"Home: {home.root}", highlight=False)
+    holder = running(home)
+    if holder:
+        console.print(f"Under way: {holder}", highlight=False)
+    withheld = withheld_notice(home)
+    if withheld:
+        text = f"Withheld since {withheld['since']} UTC: {withheld['reason']}"
+        console.print(text, style="red", markup=False, highlight=False)
+    try:
+        _print_snapshot(home, console)
+    except SnapshotMissingError as error:
+        console.print(str(error), markup=False, highlight=False)
+        _print_waiting(home, console, set())
+
+
+def _print_snapshot(home: Home, console: Console) -> None:
+    with open_snapshot(home) as snapshot:
+        row = first_row(snapshot, "select file_name, published_at from meta.snapshot")
+        assert row is not None
+        console.print(f"Snapshot: {row[0]}, published {_ago(row[1])}", highlight=False)
+        drops = snapshot.execute(
+            "select file_name, format, rows_read, rows_loaded, rows_rejected, first_order_ts, last_order_ts, sha256 "
+            "from raw.drops order by first_order_ts, file_name"
+        ).fetchall()
+        refused = snapshot.execute("select file_name, reason from raw.refused_files order by 1").fetchall()
+        stale = snapshot.execute("select table_name, stale_reason from meta.tables where is_stale").fetchall()
+        checks = snapshot.execute(
+            'select severity, table_name, "check", message from meta.checks where not passed order by 1, 2, 3'
+        ).fetchall()
+        passed = first_row(snapshot, "select count(*) from meta.checks where passed")
+        runs = snapshot.execute(
+            "select run, started, seconds, status, started_by, message from meta.runs "
+            f"order by started desc limit {LAST_RUNS}"
+        ).fetchall()
+    _print_rows(
+        console,
+        "Drops",
+        ["file", "format", "rows read", "loaded", "rejected", "first order", "last order"],
+        [(*drop[:2], *(f"{count:,}" for count in drop[2:5]), *drop[5:7]) for drop in drops],
+    )
+    _print_waiting(home, console, {drop[7] for drop in drops} | {name for name, _ in refused})
+    for name, reason in refused:
+        console.print(f"Refused: {name}: {reason}", style="red", markup=False, highlight=False)
+    for name, reason in stale:
+        console.print(f"Stale: {name}: {reason}", style="yellow", markup=False, highlight=False)
+    for severity, table, check, message in checks:
+        style = "red" if severity == "ERROR" else "yellow"
+        console.print(f"{severity} {table}: {check}: {message}", style=style, markup=False, highlight=False)
+    console.print(f"Checks: {passed[0] if passed else 0} passed, {len(checks)} failed", highlight=False)
+    _print_rows(console, "Last runs", ["run", "started (UTC)", "seconds", "status", "started by", "message"], runs)
+
+
+def _print_waiting(home: Home, console: Console, known: set[str]) -> None:
+    """Files that the next run will look at."""
+    waiting = [
+        drop.name for drop in list_drops(home) if drop.name not in known and content_hash(drop.path)[0] not in known
+    ]
+    if waiting:
+        console.print(f"New files, loaded by the next run: {', '.join(waiting)}", markup=False, highlight=False)
+
+
+def _print_rows(console: Console, title: str, names: list[str], rows: list[tuple[object, ...]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console.print(table, markup=False)
+
+
+def _ago(moment: datetime) -> str:
+    minutes = int((utc_now() - moment).total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} minutes ago"
+    return f"{minutes // 60} hours ago" if minutes < 48 * 60 else f"{minutes // 1440} days ago"
