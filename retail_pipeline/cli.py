@@ -13,7 +13,8 @@ from retail_pipeline import __version__
 from retail_pipeline.errors import RetailPipelineError, SelectionError, SettingsError
 from retail_pipeline.home import Home
 
-console = Console(soft_wrap=True)
+PIPED_WIDTH = 200
+console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True, soft_wrap=True)
 
 
@@ -90,6 +91,7 @@ def ui(home: Home, port: int, host: str) -> None:
     load_settings(home)
     workspace = prepare_dagster_home(home)
     console.print(f"Dagster UI of {home.root} on http://{host}:{port} (Ctrl-C ends it)", highlight=False)
+    os.environ["PYTHONSAFEPATH"] = "1"  # a stray gql.py or dagster.py in the current folder must not be imported
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port), "-h", host]
     sys.stdout.flush()
     os.execv(sys.executable, command)
@@ -140,3 +142,7 @@ def simulate(folder: Path, **given: Any) -> None:
     from retail_pipeline.console.demo import simulate_into
 
     simulate_into(folder, console, {name: value for name, value in given.items() if value is not None})
+
+
+if __name__ == "__main__":
+    main()

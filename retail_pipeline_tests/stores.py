@@ -1,4 +1,4 @@
-"""Stores to test on: a home with drops in it, opened warehouses, runs in process, and the real data where it is there."""
+"""Stores to test on: a home with drops in it, opened warehouses, runs in process."""
 
 import contextlib
 import csv
@@ -14,13 +14,20 @@ from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings, load_settings
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import WorkingDatabase
+from retail_pipeline_tests.real_data import LONG_AGO, ONLINE_RETAIL, ONLINE_RETAIL_XLSX
 
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-ONLINE_RETAIL = SHARED_DATA / "online_retail" / "data.csv.gz"
-ONLINE_RETAIL_XLSX = SHARED_DATA / "online_retail" / "online_retail_first_49999_rows.xlsx"
+__all__ = [
+    "CANONICAL_HEADER",
+    "LONG_AGO",
+    "ONLINE_RETAIL",
+    "ONLINE_RETAIL_XLSX",
+    "canonical",
+    "opened",
+    "refresh",
+    "write_drop",
+]
 
 CANONICAL_HEADER = "order_id,order_ts,customer_id,product_id,product_name,quantity,unit_price,country"
-LONG_AGO = 1_600_000_000
 
 
 def write_drop(home: Home, name: str, content: str | bytes) -> Path:

@@ -20,8 +20,9 @@ def build_new_drops_sensor(job: AssetJob, home: Home, settings: Settings) -> dg.
     """Asks for one ``refresh`` for all new files, once none of them grows any more.
 
     The cursor remembers each file's size and time of change at the last look, and its content's hash once it held
-    still between two looks. The run key is made from the contents, so the same files are asked for once, whatever their
-    names and however often they are looked at. A file of which nothing can be loaded holds up no other.
+    still between two looks. Files that still grow are waited for, but for one look only, so that a file written to
+    for ever holds up no other. The run key is made from the contents: the same files are asked for once, whatever
+    their names, and a file of which nothing can be loaded does not come again until something new lies beside it.
     """
 
     @dg.sensor(
@@ -32,20 +33,19 @@ def build_new_drops_sensor(job: AssetJob, home: Home, settings: Settings) -> dg.
         description="Refresh when new files lie in drops/ and have stopped growing.",
     )
     def new_drops(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        seen: dict[str, dict[str, str]] = json.loads(context.cursor) if context.cursor else {}
-        now = _look(list_drops(home), seen)
-        cursor = json.dumps(now, sort_keys=True)
+        before = json.loads(context.cursor) if context.cursor else {}
+        files = _look(list_drops(home), before.get("files", {}))
         loaded = _loaded_hashes(home)
-        pending = {name: look["sha256"] for name, look in now.items() if look.get("sha256") not in loaded}
-        growing = [name for name, look in now.items() if "sha256" not in look]
-        if growing:
-            return dg.SensorResult(
-                skip_reason=f"Waiting for files to stop growing: {', '.join(growing)}.", cursor=cursor
-            )
-        if not pending:
-            return dg.SensorResult(skip_reason=NOTHING, cursor=cursor)
+        settled = {name: look["sha256"] for name, look in files.items() if "sha256" in look}
+        pending = {name: sha256 for name, sha256 in settled.items() if sha256 not in loaded}
+        growing = sorted(files.keys() - settled.keys())
         key = hashlib.sha256("".join(sorted(set(pending.values()))).encode()).hexdigest()
-        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key)], cursor=cursor)
+        waits = bool(growing) and before.get("pending") != key
+        cursor = json.dumps({"files": files, "pending": key if pending else None}, sort_keys=True)
+        if pending and not waits:
+            return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key)], cursor=cursor)
+        reason = f"Waiting for files to stop growing: {', '.join(growing)}." if growing else NOTHING
+        return dg.SensorResult(skip_reason=reason, cursor=cursor)
 
     return new_drops
 

@@ -7,6 +7,8 @@ from retail_pipeline.home import HOME_VARIABLE, Home
 
 INSTANCE = """\
 # Written by retail_pipeline when missing; yours to change.
+nux:
+  enabled: false
 telemetry:
   enabled: false
 freshness:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +14,7 @@ from retail_pipeline.warehouse.reader import open_snapshot, withheld_notice
 from retail_pipeline.warehouse.working_database import running, utc_now
 
 LAST_RUNS = 5
+SHOWN_DROPS = 12
 
 
 def print_status(home: Home, console: Console) -> None:
@@ -38,8 +40,8 @@ def _print_snapshot(home: Home, console: Console) -> None:
         assert row is not None
         console.print(f"Snapshot: {row[0]}, published {_ago(row[1])}", highlight=False)
         drops = snapshot.execute(
-            "select file_name, format, rows_read, rows_loaded, rows_rejected, first_order_ts, last_order_ts, sha256 "
-            "from raw.drops order by first_order_ts, file_name"
+            "select file_name, format, rows_read, rows_rejected, first_order_ts::date, last_order_ts::date, sha256 "
+            "from raw.drops order by last_order_ts desc nulls last, file_name"
         ).fetchall()
         refused = snapshot.execute("select file_name, reason from raw.refused_files order by 1").fetchall()
         stale = snapshot.execute("select table_name, stale_reason from meta.tables where is_stale").fetchall()
@@ -53,11 +55,13 @@ def _print_snapshot(home: Home, console: Console) -> None:
         ).fetchall()
     _print_rows(
         console,
-        "Drops",
-        ["file", "format", "rows read", "loaded", "rejected", "first order", "last order"],
-        [(*drop[:2], *(f"{count:,}" for count in drop[2:5]), *drop[5:7]) for drop in drops],
+        f"Drops ({len(drops):,})",
+        ["file", "format", "rows read", "rejected", "from", "to"],
+        [(*drop[:2], f"{drop[2]:,}", f"{drop[3]:,}", *drop[4:6]) for drop in drops[:SHOWN_DROPS]],
     )
-    _print_waiting(home, console, {drop[7] for drop in drops} | {name for name, _ in refused})
+    if len(drops) > SHOWN_DROPS:
+        console.print(f"and {len(drops) - SHOWN_DROPS:,} earlier ones: retail sql 'from raw.drops'", highlight=False)
+    _print_waiting(home, console, {drop[6] for drop in drops} | {name for name, _ in refused})
     for name, reason in refused:
         console.print(f"Refused: {name}: {reason}", style="red", markup=False, highlight=False)
     for name, reason in stale:
@@ -66,7 +70,8 @@ def _print_snapshot(home: Home, console: Console) -> None:
         style = "red" if severity == "ERROR" else "yellow"
         console.print(f"{severity} {table}: {check}: {message}", style=style, markup=False, highlight=False)
     console.print(f"Checks: {passed[0] if passed else 0} passed, {len(checks)} failed", highlight=False)
-    _print_rows(console, "Last runs", ["run", "started (UTC)", "seconds", "status", "started by", "message"], runs)
+    shown = [(run[:8], *rest) for run, *rest in runs]
+    _print_rows(console, "Last runs", ["run", "started (UTC)", "seconds", "status", "started by", "message"], shown)
 
 
 def _print_waiting(home: Home, console: Console, known: set[str]) -> None:
@@ -79,9 +84,10 @@ def _print_waiting(home: Home, console: Console, known: set[str]) -> None:
 
 
 def _print_rows(console: Console, title: str, names: list[str], rows: list[tuple[object, ...]]) -> None:
-    table = Table(title=title, title_justify="left")
+    console.print()
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in names:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name not in ("file", "message"))
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
     console.print(table, markup=False)

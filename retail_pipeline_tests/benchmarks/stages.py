@@ -1,0 +1,122 @@
+"""What is measured. A stage is a piece of work in a process of its own; it times itself and prints its seconds."""
+
+import gzip
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from retail_pipeline.home import Home
+from retail_pipeline_tests.real_data import LONG_AGO, ONLINE_RETAIL
+
+SIMULATED_CUSTOMERS = 18_460
+"""Customers of a simulated store with about as many lines as the Online Retail file."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A measured piece of work.
+
+    ``prepare`` readies the home before each run and is not timed; ``work`` is timed from inside its process, without
+    the start of Python and without ``imports``; ``limit_seconds`` and ``limit_gib`` are the budget on two cores.
+    """
+
+    name: str
+    title: str
+    limit_seconds: float
+    prepare: Callable[[Home], None]
+    work: Callable[[Home], None]
+    limit_gib: float | None = None
+    imports: tuple[str, ...] = ()
+
+
+def drop_online_retail(home: Home) -> None:
+    """Put 541,909 lines of csv into a home's drops: the real file, or a simulated store of that size."""
+    home.create()
+    if ONLINE_RETAIL.exists():
+        target = home.drops / "data.csv"
+        with gzip.open(ONLINE_RETAIL) as packed, target.open("wb") as plain:
+            shutil.copyfileobj(packed, plain)
+        os.utime(target, (LONG_AGO, LONG_AGO))
+        return
+    from retail_pipeline.simulator import StoreParameters, simulate_store
+
+    parts = simulate_store(home.work / "simulated", StoreParameters(customers=SIMULATED_CUSTOMERS)).files
+    target = home.drops / "simulated.csv"
+    with target.open("wb") as whole:
+        for place, part in enumerate(parts):
+            lines = part.read_bytes().split(b"\n", 1)
+            whole.write(b"\n".join(lines) if place == 0 else lines[1])
+    os.utime(target, (LONG_AGO, LONG_AGO))
+
+
+def refresh_once(home: Home) -> None:
+    """Bring a home to the state after its first refresh."""
+    drop_online_retail(home)
+    _retail_run(home)
+
+
+def load_code_location(home: Home) -> None:
+    """Import the definitions, as Dagster does when it starts."""
+    os.environ["RETAIL_HOME"] = str(home.root)
+    import retail_pipeline.definitions  # noqa: F401
+
+
+def ingest_and_core(home: Home) -> None:
+    """Load the drop, build the tables of core, close the database; without Dagster and publishing."""
+    from retail_pipeline.assets.sql_assets import find_sql_tables
+    from retail_pipeline_tests.stores import opened
+    from retail_pipeline_tests.tables import build_tables
+
+    core = [table.name for table in find_sql_tables() if table.schema == "core"]
+    with opened(home) as warehouse:
+        build_tables(warehouse, core)
+
+
+def retail_run(home: Home) -> None:
+    """``retail run`` from the shell."""
+    _retail_run(home)
+
+
+def _retail_run(home: Home) -> None:
+    command = [sys.executable, "-m", "retail_pipeline.cli", "--home", str(home.root), "run"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _nothing(home: Home) -> None:
+    home.create()
+
+
+STAGES = [
+    Stage("load", "load the code location", 2, _nothing, load_code_location),
+    Stage(
+        "ingest_core",
+        "ingest and core, 541,909 lines csv",
+        3,
+        drop_online_retail,
+        ingest_and_core,
+        imports=("retail_pipeline_tests.stores", "retail_pipeline_tests.tables"),
+    ),
+    Stage("first_run", "first 'retail run' from the shell", 180, drop_online_retail, retail_run, 3),
+    Stage("refresh", "'retail run' from the shell, nothing new", 30, refresh_once, retail_run, 3),
+]
+
+
+def main() -> None:
+    """Run one stage on a prepared home and print its seconds."""
+    name, home = sys.argv[1], Home(Path(sys.argv[2]))
+    stage = next(stage for stage in STAGES if stage.name == name)
+    for module in stage.imports:
+        importlib.import_module(module)
+    started = time.perf_counter()
+    stage.work(home)
+    print(f"seconds {time.perf_counter() - started:.3f}")
+
+
+if __name__ == "__main__":
+    main()

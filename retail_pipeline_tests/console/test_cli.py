@@ -1,0 +1,303 @@
+"""The ``retail`` command as a user sees it: what it prints, and its exit codes."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import openpyxl
+import pytest
+from click.testing import CliRunner, Result
+
+from retail_pipeline.cli import main
+from retail_pipeline.home import Home
+from retail_pipeline_tests.stores import canonical, refresh, write_drop
+
+LINES = [
+    ("1", "2024-05-01 10:00:00", "C1", "P1", "Bowl", 2, "3.50", "UK"),
+    ("1", "2024-05-01 10:00:00", "C1", "P2", "Cup", 1, "2.00", "UK"),
+    ("2", "2024-05-03 11:30:00", "C2", "P1", "Bowl", 4, "3.50", "IE"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _own_dagster_home(monkeypatch: pytest.MonkeyPatch, home: Home) -> None:
+    """What the command puts into the environment ends with the test."""
+    monkeypatch.setenv("RETAIL_HOME", str(home.root))
+    monkeypatch.setenv("DAGSTER_HOME", str(home.root / ".dagster"))
+
+
+def retail(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+
+@pytest.fixture
+def published(home: Home) -> Home:
+    """A home with three lines published."""
+    write_drop(home, "may.csv", canonical(LINES))
+    assert refresh(home).success
+    return home
+
+
+def test_help_lists_every_command() -> None:
+    output = retail("--help").output
+    for command in ("demo", "run", "add", "ui", "sql", "status", "export", "simulate"):
+        assert f"\n  {command} " in output
+
+
+def test_every_command_explains_itself() -> None:
+    for command in main.commands:
+        result = retail(command, "--help")
+        assert result.exit_code == 0
+        assert "Usage:" in result.output
+
+
+def test_run_without_files_has_nothing_to_do(home: Home) -> None:
+    result = retail("run")
+    assert result.exit_code == 0
+    assert "Nothing to do" in result.output
+    assert "retail add FILE" in result.output
+
+
+def test_add_run_and_sql_lead_from_a_file_to_an_answer(home: Home, tmp_path: Path) -> None:
+    export = tmp_path / "may.csv"
+    export.write_text(canonical(LINES))
+    added = retail("add", str(export))
+    assert added.exit_code == 0
+    assert "canonical" in added.output
+    assert "3 rows" in added.output
+    run = retail("run")
+    assert run.exit_code == 0, run.output
+    assert "3 rows read, 0 rejected" in run.output
+    assert str(home.warehouse_link) in run.output
+    answer = retail("sql", "select customer_id, monetary from customers.rfm_scores order by 1", "--csv")
+    assert answer.output.splitlines() == ["customer_id,monetary", "C1,9.0000", "C2,14.0000"]
+
+
+def test_run_writes_an_instance_without_telemetry_and_is_seen_there(published: Home) -> None:
+    import dagster as dg
+
+    assert retail("run").exit_code == 0
+    assert "telemetry:\n  enabled: false" in (published.root / ".dagster" / "dagster.yaml").read_text()
+    with dg.DagsterInstance.get() as instance:
+        (run,) = instance.get_runs()
+    assert run.status == dg.DagsterRunStatus.SUCCESS
+    assert run.job_name == "refresh"
+
+
+def test_run_of_a_selection_builds_only_that(published: Home) -> None:
+    result = retail("run", "--select", "customers.rfm_segments")
+    assert result.exit_code == 0, result.output
+    assert "1 tables built" in result.output
+    assert "2 tables built" in retail("run", "--select", "group:customers").output
+
+
+def test_a_selection_of_nothing_is_asked_wrongly(published: Home) -> None:
+    result = retail("run", "--select", "customers.rmf_scores")
+    assert result.exit_code == 2
+    assert "customers.rfm_scores" in result.output
+
+
+def test_run_reports_a_refused_file_and_fails_but_loads_the_others(home: Home) -> None:
+    write_drop(home, "bad.csv", "what,is,this\n1,2,3\n")
+    write_drop(home, "good.csv", canonical(LINES))
+    result = retail("run")
+    assert result.exit_code == 1
+    assert "bad.csv fits no known format" in result.output
+    assert retail("sql", "select count(*) from raw.transactions", "--csv").output.splitlines()[1] == "3"
+
+
+def test_reload_replaces_what_a_file_brought(published: Home) -> None:
+    write_drop(published, "may.csv", canonical(LINES[:1]))
+    assert retail("run", "--reload", "may.csv").exit_code == 0
+    assert retail("sql", "select count(*) from raw.transactions", "--csv").output.splitlines()[1] == "1"
+
+
+def test_reload_of_an_unknown_file_names_those_there_are(published: Home) -> None:
+    result = retail("run", "--reload", "june.csv")
+    assert result.exit_code == 1
+    assert "june.csv is not in" in result.output
+    assert "may.csv" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_add_refuses_an_unknown_header_and_names_the_nearest_format(home: Home, tmp_path: Path) -> None:
+    export = tmp_path / "odd.csv"
+    export.write_text("order_id,order_ts,customer_id,product_id,product_name,quantity,country\n1,2,3,4,5,6,7\n")
+    result = retail("add", str(export))
+    assert result.exit_code == 1
+    assert "canonical" in result.output
+    assert "unit_price" in result.output
+    assert not list(home.drops.iterdir())
+
+
+def test_add_tells_what_will_be_rejected(home: Home, tmp_path: Path) -> None:
+    export = tmp_path / "may.csv"
+    export.write_text(canonical([*LINES, ("3", "soon", "C1", "P1", "Bowl", 1, "1", "UK")]))
+    result = retail("add", str(export))
+    assert result.exit_code == 0
+    assert "1 rows will be rejected: order_ts" in result.output
+
+
+def test_add_of_the_same_bytes_changes_nothing(home: Home, tmp_path: Path) -> None:
+    for name in ("may.csv", "copy.csv"):
+        export = tmp_path / name
+        export.write_text(canonical(LINES))
+        assert retail("add", str(export)).exit_code == 0
+    assert [path.name for path in home.drops.iterdir()] == ["may.csv"]
+
+
+def test_add_never_overwrites_another_file_of_the_same_name(home: Home, tmp_path: Path) -> None:
+    export = tmp_path / "may.csv"
+    export.write_text(canonical(LINES))
+    retail("add", str(export))
+    export.write_text(canonical(LINES[:1]))
+    retail("add", str(export))
+    assert sorted(path.name for path in home.drops.iterdir()) == ["may-2.csv", "may.csv"]
+
+
+def test_add_of_an_unexpected_format_is_refused(home: Home, tmp_path: Path) -> None:
+    export = tmp_path / "may.csv"
+    export.write_text(canonical(LINES))
+    assert retail("add", str(export), "--format", "online_retail").exit_code == 1
+    wrong = retail("add", str(export), "--format", "nonsense")
+    assert wrong.exit_code == 2
+    assert "online_retail_ii" in wrong.output
+
+
+def test_sql_prints_json_with_one_object_a_line(published: Home) -> None:
+    lines = retail("sql", "select order_id, lines from core.orders order by 1", "--json").output.splitlines()
+    assert [json.loads(line) for line in lines] == [{"order_id": "1", "lines": 2}, {"order_id": "2", "lines": 1}]
+
+
+def test_a_wrong_query_is_asked_wrongly_and_names_the_tables(published: Home) -> None:
+    result = retail("sql", "select * from core.ordres")
+    assert result.exit_code == 2
+    assert "core.orders" in result.output
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "copy core.orders to '{folder}/stolen.csv'",
+        "select * from read_csv('{folder}/secret.csv')",
+        "attach '{folder}/other.duckdb'",
+        "delete from core.orders",
+        "set enable_external_access = true",
+    ],
+)
+def test_sql_reads_the_snapshot_and_nothing_else(published: Home, tmp_path: Path, query: str) -> None:
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    result = retail("sql", query.format(folder=tmp_path))
+    assert result.exit_code == 2
+    assert not (tmp_path / "stolen.csv").exists()
+    assert not (tmp_path / "other.duckdb").exists()
+
+
+def test_sql_before_the_first_run_says_what_to_do(home: Home) -> None:
+    result = retail("sql", "select 1")
+    assert result.exit_code == 1
+    assert "retail run" in result.output
+
+
+def test_status_tells_of_drops_checks_runs_and_new_files(published: Home) -> None:
+    write_drop(published, "june.csv", canonical(LINES[:1]))
+    result = retail("status")
+    assert result.exit_code == 0
+    assert "may.csv" in result.output
+    assert "New files, loaded by the next run: june.csv" in result.output
+    assert "0 failed" in result.output
+    assert "success" in result.output
+
+
+def test_status_of_an_empty_home_says_what_to_do(home: Home) -> None:
+    result = retail("status")
+    assert result.exit_code == 0
+    assert "retail add FILE" in result.output
+
+
+def test_status_names_a_withheld_snapshot(published: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETAIL_QUALITY__EARLIEST_ORDER_DATE", "2024-05-02")
+    assert retail("run").exit_code == 1
+    result = retail("status")
+    assert "Withheld since" in result.output
+    assert "may.csv, row 2" in result.output
+
+
+def test_export_writes_every_table_as_csv(published: Home, tmp_path: Path) -> None:
+    assert retail("export", str(tmp_path / "out")).exit_code == 0
+    with (tmp_path / "out" / "core.orders.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["order_id"], row["amount"]) for row in rows] == [("1", "9.0000"), ("2", "14.0000")]
+    assert (tmp_path / "out" / "customers.rfm_scores.csv").exists()
+
+
+def test_export_writes_workbooks_and_parquet(published: Home, tmp_path: Path) -> None:
+    import duckdb
+
+    assert retail("export", str(tmp_path), "--format", "xlsx", "--table", "core.orders").exit_code == 0
+    sheet = openpyxl.load_workbook(tmp_path / "core.orders.xlsx").active
+    rows = list(sheet.values)
+    assert rows[0][:2] == ("order_id", "order_type")
+    assert rows[1][0] == "1"
+    assert len(rows) == 3
+    assert retail("export", str(tmp_path), "--format", "parquet", "--table", "core.orders").exit_code == 0
+    assert duckdb.sql(f"select count(*) from '{tmp_path}/core.orders.parquet'").fetchall() == [(2,)]
+
+
+def test_export_of_an_unknown_table_names_those_there_are(published: Home, tmp_path: Path) -> None:
+    result = retail("export", str(tmp_path), "--table", "core.nothing")
+    assert result.exit_code == 1
+    assert "core.orders" in result.output
+
+
+def test_a_wrong_setting_is_asked_wrongly(home: Home) -> None:
+    home.settings_file.write_text("[core]\nrevenue_polcy = 'net'\n")
+    write_drop(home, "may.csv", canonical(LINES))
+    result = retail("run")
+    assert result.exit_code == 2
+    assert "core.revenue_polcy is no setting" in result.output
+    assert "revenue_policy" in result.output
+
+
+def test_simulate_writes_a_store_of_the_asked_size(tmp_path: Path) -> None:
+    result = retail("simulate", str(tmp_path / "shop"), "--customers", "50", "--end", "2023-03-31")
+    assert result.exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "shop").iterdir()) == [
+        f"transactions-2023-0{month}.csv" for month in (1, 2, 3)
+    ]
+
+
+def test_simulate_refuses_impossible_numbers(tmp_path: Path) -> None:
+    result = retail("simulate", str(tmp_path), "--customers", "0")
+    assert result.exit_code == 2
+    assert "customers" in result.output
+
+
+def test_demo_leads_from_nothing_to_a_printed_result(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("RETAIL_HOME", "DAGSTER_HOME")}
+    result = subprocess.run(
+        [sys.executable, "-m", "retail_pipeline.cli", "demo"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Champions" in result.stdout
+    assert (tmp_path / "data" / "demo" / "warehouse.duckdb").is_symlink()
+
+
+def test_piped_output_is_plain_text(published: Home) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "retail_pipeline.cli", "sql", "select 'a,b' as x, null as y", "--csv"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert list(csv.reader(io.StringIO(result.stdout))) == [["x", "y"], ["a,b", ""]]
+    assert "\x1b" not in result.stdout
