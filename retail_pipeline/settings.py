@@ -5,6 +5,7 @@ wins. Nothing else in the code reads the environment for tuning, and no analysis
 """
 
 import os
+import re
 import tomllib
 from datetime import date
 from itertools import pairwise
@@ -12,13 +13,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
 from retail_pipeline.errors import SettingsError
@@ -26,19 +22,78 @@ from retail_pipeline.home import HOME_VARIABLE, Home
 
 PREFIX = "RETAIL_"
 
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+CRON_FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
+    ("minute", 0, 59, {}),
+    ("hour", 0, 23, {}),
+    ("day", 1, 31, {}),
+    ("month", 1, 12, {name: number for number, name in enumerate(MONTHS, start=1)}),
+    ("weekday", 0, 7, {name: number for number, name in enumerate(WEEKDAYS)}),
+)
+CRON_PART = r"(\*|\d+(-\d+)?)(/[1-9]\d*)?"
+CRON_FIELD = re.compile(f"{CRON_PART}(,{CRON_PART})*")
+
+FOUR_NUMBERS = "it must be four rising numbers, as in [30, 60, 90, 180]"
+A_DATE = "it must be a date, as in 2011-12-10"
+A_NUMBER = "it must be a number"
+A_WHOLE_NUMBER = "it must be a whole number"
+REASONS = {
+    "literal_error": "use {expected}",
+    "greater_than": "it must be more than {gt:g}",
+    "greater_than_equal": "it must be {ge:g} or more",
+    "less_than_equal": "it must be {le:g} or less",
+    "finite_number": A_NUMBER,
+    "float_parsing": A_NUMBER,
+    "float_type": A_NUMBER,
+    "int_parsing": A_WHOLE_NUMBER,
+    "int_type": A_WHOLE_NUMBER,
+    "int_from_float": A_WHOLE_NUMBER,
+    "string_type": "it must be a text in quotes",
+    "date_type": A_DATE,
+    "date_parsing": A_DATE,
+    "date_from_datetime_parsing": A_DATE,
+    "date_from_datetime_inexact": A_DATE,
+    "missing": FOUR_NUMBERS,
+    "too_long": FOUR_NUMBERS,
+    "tuple_type": FOUR_NUMBERS,
+}
+"""What pydantic's kinds of error mean, in words for whoever wrote the setting."""
+
 
 def _known_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except Exception as error:
-        raise ValueError(f"{name!r} is no time zone; use a name such as 'Europe/London' or 'UTC'") from error
+        raise ValueError("no such time zone is known; use a name such as 'Europe/London' or 'UTC'") from error
     return name
 
 
 def _cron_with_five_fields(expression: str) -> str:
-    if len(expression.split()) != 5:
+    fields = expression.split()
+    if len(fields) != len(CRON_FIELDS):
         raise ValueError("a cron line has five fields: minute hour day month weekday, as in '0 2 * * *'")
+    for text, (name, lowest, highest, words) in zip(fields, CRON_FIELDS, strict=True):
+        digits = text.lower()
+        for word, number in words.items():
+            digits = digits.replace(word, str(number))
+        numbers = [int(number) for number in re.findall(r"(?<!/)\b\d+", digits)]
+        if not CRON_FIELD.fullmatch(digits) or any(not lowest <= number <= highest for number in numbers):
+            raise ValueError(
+                f"its {name} {text!r} must be * or numbers from {lowest} to {highest}, as in '5', '1-5', '1,15', '*/15'"
+            )
     return expression
+
+
+def _memory_size(text: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT](i?B)?|%)", text, re.IGNORECASE):
+        raise ValueError("a size has a number and a unit, as in '8GB', '500MB' or '60%'")
+    return text
+
+
+def _split_text(thresholds: object) -> object:
+    """The numbers in a text: in an environment variable ``30, 60, 90, 180`` is as good as ``[30, 60, 90, 180]``."""
+    return re.split(r"[\s,;]+", thresholds.strip()) if isinstance(thresholds, str) else thresholds
 
 
 def _strictly_rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
@@ -48,11 +103,13 @@ def _strictly_rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-FourThresholds = Annotated[tuple[float, float, float, float], AfterValidator(_strictly_rising)]
+FourThresholds = Annotated[
+    tuple[float, float, float, float], BeforeValidator(_split_text), AfterValidator(_strictly_rising)
+]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class IngestSettings(_Section):
@@ -102,7 +159,9 @@ class QualitySettings(_Section):
         0.25, description="withhold the snapshot above this share of a file's rows rejected"
     )
     earliest_order_date: date = Field(date(1990, 1, 1), description="an older order is an error in the data")
-    fresh_within_hours: float = Field(36.0, gt=0, description="a table not refreshed for so long is overdue [hours]")
+    fresh_within_hours: float = Field(
+        36.0, ge=0.1, le=87_600, description="a table not refreshed for so long is overdue [hours]"
+    )
 
 
 class ScheduleSettings(_Section):
@@ -124,7 +183,9 @@ class WarehouseSettings(_Section):
         3600.0, ge=0, description="how long a run waits for another one to end before it gives up [seconds]"
     )
     keep_snapshots: int = Field(3, ge=1, description="published snapshots kept on disk, the newest included")
-    memory_limit: str | None = Field(None, description="DuckDB's memory limit, as in '8GB'; 80 % of RAM if not set")
+    memory_limit: Annotated[str, AfterValidator(_memory_size)] | None = Field(
+        None, description="DuckDB's memory limit, as in '8GB'; 80 % of RAM if not set"
+    )
     threads: int | None = Field(None, ge=1, description="DuckDB's threads; all cores if not set")
 
 
@@ -134,6 +195,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
         nested_model_default_partial_update=True,
@@ -155,7 +217,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """The environment over what is given, which is the settings file's contents."""
+        return env_settings, init_settings
 
 
 def load_settings(home: Home) -> Settings:
@@ -167,18 +230,33 @@ def load_settings(home: Home) -> Settings:
         naming the file or variable, the key, the value and what is allowed.
     """
     _refuse_unknown_variables()
-
-    class HomeSettings(Settings):
-        model_config = SettingsConfigDict(toml_file=home.settings_file)
-
+    values = _read_toml(home.settings_file)
     try:
-        return HomeSettings()
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{home.settings_file} is not valid TOML: {error}") from error
+        return Settings(**values)
     except SourceError as error:
         raise SettingsError(f"A {PREFIX}… environment variable cannot be read: {error.__cause__ or error}") from error
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(item, home.settings_file) for item in error.errors())) from error
+        faults: dict[tuple[Any, ...], str] = {}
+        for item in error.errors():
+            faults.setdefault(item["loc"][:2], _explain(item, home.settings_file))
+        raise SettingsError("\n".join(faults.values())) from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    """The sections of ``retail.toml``, none if there is no such file; a byte-order mark at its start is no fault."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text. Save it again with the encoding UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"{path} is not valid TOML: {error}. Settings are written as [section] and below it key = value; "
+            "texts are in quotes."
+        ) from error
 
 
 def _refuse_unknown_variables() -> None:
@@ -187,7 +265,7 @@ def _refuse_unknown_variables() -> None:
         if not variable.upper().startswith(PREFIX) or variable == HOME_VARIABLE:
             continue
         section, _, key = variable[len(PREFIX) :].lower().partition("__")
-        if section not in sections or not key:
+        if section not in sections or not key or "__" in key:
             raise SettingsError(
                 f"The environment variable {variable} is no setting. Settings are {PREFIX}<SECTION>__<KEY>, "
                 f"with the sections: {', '.join(sections)}."
@@ -195,14 +273,19 @@ def _refuse_unknown_variables() -> None:
 
 
 def _explain(item: Any, settings_file: Path) -> str:
-    path = [str(part) for part in item["loc"]]
-    section, key = path[0], ".".join(path[1:])
-    variable = PREFIX + "__".join(part.upper() for part in path[:2])
-    origin = variable if variable in {name.upper() for name in os.environ} else str(settings_file)
+    """One fault that pydantic found, in words: where it was set, which setting, what is allowed."""
+    path = [str(part) for part in item["loc"][:2]]
+    name, section = ".".join(path), Settings.model_fields.get(path[0])
+    variable = PREFIX + "__".join(part.upper() for part in path)
+    origin = variable if variable in {name.upper() for name, value in os.environ.items() if value} else settings_file
+    keys = ", ".join(sorted(section.annotation.model_fields)) if section and section.annotation else ""
     if item["type"] == "extra_forbidden":
-        model = Settings.model_fields.get(section)
-        allowed = sorted(model.annotation.model_fields if key and model and model.annotation else Settings.model_fields)
-        where = f"in [{section}]" if key else "as sections"
-        return f"{origin}: {'.'.join(path)} is no setting. Allowed {where}: {', '.join(allowed)}."
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{origin}: {'.'.join(path)} = {item['input']!r} is not allowed: {message}."
+        allowed = f"in [{path[0]}]: {keys}" if keys else f"as sections: {', '.join(sorted(Settings.model_fields))}"
+        return f"{origin}: {name} is no setting. Allowed {allowed}."
+    value = repr(item["input"]) if isinstance(item["input"], str) else str(item["input"])
+    if len(path) == 1:
+        reason = f"it is a section; write [{name}] and below it any of {keys}"
+    else:
+        template = REASONS.get(item["type"])
+        reason = template.format(**item.get("ctx", {})) if template else item["msg"].removeprefix("Value error, ")
+    return f"{origin}: {name} = {value} is not allowed: {reason}."

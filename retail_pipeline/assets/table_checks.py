@@ -11,11 +11,14 @@ from typing import Any
 import dagster as dg
 
 from retail_pipeline.assets.sql_assets import asset_key
+from retail_pipeline.assets.sql_parameters import sql_parameters
 from retail_pipeline.warehouse.bookkeeping import CheckOutcome
 from retail_pipeline.warehouse.resource import WarehouseResource
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 SHOWN_FAULTS = 5
+SHOWN_CHARACTERS = 60
+SHOWN_ERROR_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,14 @@ class TableCheck:
 
 
 def no_rows(
-    table: str, name: str, description: str, faults_sql: str, *, remedy: str, blocking: bool = True
+    table: str,
+    name: str,
+    description: str,
+    faults_sql: str,
+    *,
+    remedy: str,
+    blocking: bool = True,
+    parameters: Iterable[str] = (),
 ) -> TableCheck:
     """A check that passes when a query for rows at fault returns none.
 
@@ -51,20 +61,33 @@ def no_rows(
     ----------
     remedy
         What a user can do about the rows, for the message of a failure.
+    parameters
+        Names of the ``$parameters`` of the query, bound as those of table files are.
     """
 
     def find(warehouse: Warehouse) -> Finding:
-        count = warehouse.value(f"select count(*) from ({faults_sql})")
+        values = sql_parameters(warehouse.settings)
+        bound = {name: values[name] for name in parameters}
+        count = warehouse.value(f"select count(*) from ({faults_sql})", bound)
         if not count:
             return Finding(True, "no rows at fault")
-        result = warehouse.execute(f"from ({faults_sql}) limit {SHOWN_FAULTS}")
+        result = warehouse.execute(f"from ({faults_sql}) order by all limit {SHOWN_FAULTS}", bound)
         names = [column[0] for column in result.description or []]
         shown = "; ".join(
-            ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True)) for row in result.fetchall()
+            ", ".join(
+                f"{name} {_shorten(str(value), SHOWN_CHARACTERS)}" for name, value in zip(names, row, strict=True)
+            )
+            for row in result.fetchall()
         )
-        return Finding(False, f"{count} rows at fault, the first: {shown}. {remedy}")
+        return Finding(False, f"{count:,} rows at fault, the first: {shown}. {remedy}")
 
     return TableCheck(table, name, description, find, blocking)
+
+
+def _shorten(text: str, characters: int) -> str:
+    """A text that fits: messages travel into logs and the snapshot, where a customer's own words have no place."""
+    line = " ".join(text.split())
+    return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
 def unique_key(table: str, *columns: str) -> TableCheck:
@@ -77,6 +100,26 @@ def unique_key(table: str, *columns: str) -> TableCheck:
         f"select {key}, count(*) as rows from {table} group by {key} having count(*) > 1 or {nulls}",
         remedy="This is a defect of the pipeline: please report it; 'retail run --full' builds the table anew.",
     )
+
+
+def equal_totals(
+    table: str,
+    name: str,
+    description: str,
+    totals_sql: str,
+    upstream_sql: str,
+    *,
+    remedy: str,
+    parameters: Iterable[str] = (),
+) -> TableCheck:
+    """A check that passes when two queries of one row each, of the table and of what it is made from, agree exactly."""
+    differing = f"""
+        with of_table as ({totals_sql}), of_upstream as ({upstream_sql})
+        (select '{table}' as totals_of, * from (from of_table except from of_upstream))
+        union all
+        (select 'its upstream' as totals_of, * from (from of_upstream except from of_table))
+    """
+    return no_rows(table, name, description, differing, remedy=remedy, parameters=parameters)
 
 
 def build_checks(checks: Iterable[TableCheck]) -> list[dg.AssetChecksDefinition]:
@@ -103,7 +146,8 @@ def look(check: TableCheck, warehouse: Warehouse) -> Finding:
     try:
         finding = check.find(warehouse)
     except Exception as error:
-        _note(check, warehouse, Finding(False, f"the check itself failed: {error}"))
+        reason = _shorten(str(error), SHOWN_ERROR_CHARACTERS)
+        _note(check, warehouse, Finding(False, f"the check itself failed: {reason}"))
         raise
     _note(check, warehouse, finding)
     return finding

@@ -13,6 +13,10 @@ telemetry:
   enabled: false
 freshness:
   enabled: true
+# Capturing what steps print costs a process each; the pipeline logs through Dagster.
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
 retention:
   schedule:
     purge_after_days: 90

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -183,6 +184,8 @@ class _Follower:
         while error is not None and error.cause is not None:
             error = error.cause
         text = (error.message if error else "failed").strip()
+        if "DagsterExecutionInterruptedError" in text:
+            text = "interrupted; what was built before stays, the next run does the rest"
         if "AssetCheckFailed" not in text:
             self.failures[step] = text.split(": ", 1)[-1] if text.split(": ", 1)[0].isidentifier() else text
 
@@ -212,8 +215,8 @@ def _summarise(home: Home, console: Console, outcome: RunOutcome, *, published: 
             refused = snapshot.execute("from raw.refused_files").fetchall()
         if rows and rows[2]:
             say(f"{rows[2]:,} drops: {rows[0]:,} rows read, {rows[1]:,} rejected.")
-    except SnapshotMissingError:
-        pass
+    except (SnapshotMissingError, duckdb.CatalogException):
+        pass  # nothing is loaded yet
     state = "done" if outcome.succeeded else "FAILED"
     say(f"Run {state} in {outcome.seconds:.1f} s, {outcome.tables} tables built.")
     if withheld:

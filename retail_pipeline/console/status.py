@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import duckdb
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +32,9 @@ def print_status(home: Home, console: Console) -> None:
         _print_snapshot(home, console)
     except SnapshotMissingError as error:
         console.print(str(error), markup=False, highlight=False)
+        _print_waiting(home, console, set())
+    except duckdb.CatalogException:
+        console.print("The snapshot has no drops yet: the first run did not get to them. Run 'retail run'.")
         _print_waiting(home, console, set())
 
 

@@ -1,7 +1,9 @@
 """The files in ``drops/``: which are there, which are still being written, what they contain."""
 
 import hashlib
+import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,17 +15,34 @@ BLOCK = 1 << 22
 
 @dataclass(frozen=True)
 class DroppedFile:
-    """A file in ``drops/``. ``name`` is its path below that folder; ``modified_ns`` is its time of change."""
+    """A file in ``drops/``.
+
+    ``name`` is its path below that folder, with a mark for what is no text in it; ``modified_ns`` is when its contents
+    last changed, as whoever wrote it says, ``changed_ns`` as the system saw it.
+    """
 
     name: str
     path: Path
     size: int
     modified_ns: int
+    changed_ns: int
 
     @property
     def stamp(self) -> str:
         """Changes whenever the file is written to."""
         return f"{self.size}-{self.modified_ns}"
+
+    def age_seconds(self, now_ns: int) -> float:
+        """The time since its contents last changed; a time in the future is not believed."""
+        changed_ns = self.modified_ns if self.modified_ns <= now_ns else min(self.modified_ns, self.changed_ns)
+        return (now_ns - changed_ns) / 1e9
+
+    def is_unchanged(self) -> bool:
+        """Whether the file is still there and nobody wrote to it or replaced it."""
+        try:
+            return _look_at(self.name, self.path) == self
+        except OSError:
+            return False
 
 
 def list_drops(home: Home) -> list[DroppedFile]:
@@ -31,15 +50,24 @@ def list_drops(home: Home) -> list[DroppedFile]:
     found = []
     for path in sorted(home.drops.rglob("*")):
         name = path.relative_to(home.drops).as_posix()
-        hidden = any(part.startswith((".", "~$")) for part in name.split("/"))
-        if hidden or path.suffix.lower() in UNFINISHED_SUFFIXES or not path.is_file():
-            continue
+        is_hidden = any(part.startswith((".", "~$")) for part in name.split("/"))
         try:
-            status = path.stat()
-        except FileNotFoundError:
+            if is_hidden or path.suffix.lower() in UNFINISHED_SUFFIXES or not path.is_file():
+                continue
+            found.append(_look_at(as_text(name), path))
+        except OSError:  # gone since the folder was listed, or a folder on the way to it is closed to us
             continue
-        found.append(DroppedFile(name, path, status.st_size, status.st_mtime_ns))
     return found
+
+
+def as_text(name: str) -> str:
+    """A file name that can be shown and stored: bytes in it that are no text become a mark."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def literal_path(path: Path) -> str:
+    """A path that DuckDB takes for this one file, whatever ``*``, ``?`` and ``[`` are in its name."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def settled_drops(
@@ -53,28 +81,30 @@ def settled_drops(
     while True:
         now = time.time_ns()
         drops = list_drops(home)
-        growing = [drop for drop in drops if _age_seconds(drop, now) < settle_seconds]
+        growing = [drop for drop in drops if drop.age_seconds(now) < settle_seconds]
         if not growing or time.monotonic() >= deadline:
             return [drop for drop in drops if drop not in growing], growing
         time.sleep(min(0.2, settle_seconds))
 
 
-def _age_seconds(drop: DroppedFile, now_ns: int) -> float:
-    age = (now_ns - drop.modified_ns) / 1e9
-    return age if age > -60 else float("inf")  # a date well in the future says nothing about growth
-
-
-def content_hash(path: Path, prefix: int | None = None) -> tuple[str, str | None]:
-    """The SHA-256 of a file, and of its first ``prefix`` bytes (None if it has fewer)."""
+def content_hash(path: Path, prefixes: Sequence[int] = ()) -> tuple[str, dict[int, str]]:
+    """The SHA-256 of a file, and those of its first bytes, for each length in ``prefixes`` that it has."""
     whole = hashlib.sha256()
-    start: str | None = None
+    starts: dict[int, str] = {}
+    wanted = sorted(set(prefixes), reverse=True)
     done = 0
     with path.open("rb") as file:
         while block := file.read(BLOCK):
-            if prefix is not None and start is None and done + len(block) >= prefix:
-                head = whole.copy()
-                head.update(block[: prefix - done])
-                start = head.hexdigest()
+            while wanted and wanted[-1] <= done + len(block):
+                length = wanted.pop()
+                start = whole.copy()
+                start.update(block[: length - done])
+                starts[length] = start.hexdigest()
             whole.update(block)
             done += len(block)
-    return whole.hexdigest(), start
+    return whole.hexdigest(), starts
+
+
+def _look_at(name: str, path: Path) -> DroppedFile:
+    status = path.stat()
+    return DroppedFile(name, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

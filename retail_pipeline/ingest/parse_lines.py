@@ -4,11 +4,15 @@ Each field's reading is one expression, and each reason one ``case`` branch, so 
 lines at once and no line is judged twice in different ways.
 """
 
+import re
+from collections.abc import Callable, Sequence
+
 from retail_pipeline.ingest.formats import Format, Recognised
 from retail_pipeline.ingest.formats.base import IDENTIFIER, INTEGER, MONEY, NEVER_EMPTY, RAW_FIELDS, TIMESTAMP
 
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-ISO_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?$"
+ISO_TIMESTAMP = r"^[1-9]\d{3}-\d{2}-\d{2}([ T]([01]\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?)?$"
+NUMBERS = {MONEY: r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", INTEGER: r"^[+-]?\d+(\.0*)?$"}
+NOT_ZERO = r"^[^eE]*[1-9]"
 SQL_TYPES = {TIMESTAMP: "timestamp", MONEY: "decimal(18, 4)", INTEGER: "bigint"}
 
 
@@ -37,6 +41,17 @@ def typed_select(recognised: Recognised, staged: str) -> str:
     """
 
 
+def good_line_test(recognised: Recognised) -> Callable[[Sequence[bytes]], bool]:
+    """A test of whether columns, as bytes, have all that a line cannot do without, each of its kind."""
+    format_, tests = recognised.format, []
+    timestamps = "|".join([ISO_TIMESTAMP, *(pattern for pattern, _ in format_.timestamp_patterns)])
+    for field in NEVER_EMPTY:
+        kind = RAW_FIELDS[field]
+        pattern = timestamps if kind == TIMESTAMP else NUMBERS.get(kind, r"(?s).*\S.*")
+        tests.append((recognised.positions[field], re.compile(pattern.encode())))
+    return lambda columns: all(pattern.fullmatch(columns[place].strip(b" ")) for place, pattern in tests)
+
+
 def _cleaned(field: str, kind: str) -> str:
     if kind == IDENTIFIER:
         # a number that a spreadsheet made of an id loses its '.0'; all else stays as it is, leading zeros included
@@ -56,7 +71,7 @@ def _typed(field: str, kind: str, format_: Format) -> str:
         )
         return f"case{others} when regexp_matches({field}, '{ISO_TIMESTAMP}') then try_cast({field} as timestamp) end"
     if kind in SQL_TYPES:
-        return f"case when regexp_matches({field}, '{NUMBER}') then try_cast({field} as {SQL_TYPES[kind]}) end"
+        return f"case when regexp_matches({field}, '{NUMBERS[kind]}') then try_cast({field} as {SQL_TYPES[kind]}) end"
     return field
 
 
@@ -71,7 +86,7 @@ def _reasons(recognised: Recognised) -> list[str]:
         text = f"text_{field}"
         shown = f"left({text}, 100)"
         if field in NEVER_EMPTY:
-            branches.append(f"when {text} is null then '{header} is empty'")
+            branches.append(f"when coalesce(trim({text}), '') = '' then '{header} is empty'")
         if kind == TIMESTAMP:
             example = recognised.format.timestamp_example
             branches.append(
@@ -82,6 +97,11 @@ def _reasons(recognised: Recognised) -> list[str]:
             limit = "an integer" if kind == INTEGER else "a number below 100,000,000,000,000"
             branches.append(
                 f"when {text} is not null and {field} is null then '{header} ''' || {shown} || ''' is not {limit}'"
+            )
+        if kind == MONEY:
+            branches.append(
+                f"when {field} = 0 and regexp_matches({text}, '{NOT_ZERO}') then '{header} ''' || {shown} || ''' is "
+                "nearer to zero than 0.0001'"
             )
     branches.append(
         "when abs(quantity::double * unit_price::double) >= 1e14 then 'quantity times price is not below "

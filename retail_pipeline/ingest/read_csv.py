@@ -1,6 +1,7 @@
 """Reading delimited text through DuckDB, with every line's physical number."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -8,18 +9,34 @@ import numpy as np
 import numpy.typing as npt
 
 from retail_pipeline.errors import UnreadableDropError
+from retail_pipeline.ingest.drops import literal_path
 from retail_pipeline.ingest.formats import FORMATS, Recognised, recognise
+from retail_pipeline.ingest.parse_lines import good_line_test
+from retail_pipeline.ingest.records import Record, State
+from retail_pipeline.ingest.scan_lines import LONGEST_RECORD, Layout, Scan, fetch_records, scan_lines
 from retail_pipeline.ingest.staged import Reject, Staged
-from retail_pipeline.ingest.text_files import TextFile, fetch_lines, line_numbers, parse_line, prepare_text
+from retail_pipeline.ingest.text_files import Utf8File, as_utf8
 from retail_pipeline.warehouse.warehouse import Warehouse
 
-STRUCTURAL_REASONS = {
-    "MISSING COLUMNS": "too few columns: the line has {found} instead of {expected}",
-    "TOO MANY COLUMNS": "too many columns: the line has {found} instead of {expected}",
-    "UNQUOTED VALUE": "a quote is closed in the middle of a column",
-    "LINE SIZE OVER MAXIMUM": "the line is longer than 2,000,000 characters",
-    "INVALID ENCODING": "the line is not valid UTF-8",
-}
+DELIMITERS = (b",", b";", b"\t", b"|")
+READ_BUFFER = 1 << 25
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first line that is not blank, with the format it belongs to.
+
+    ``start`` and ``lines`` are the bytes and physical lines up to its end, ``line_end`` the bytes of its line end added
+    up; ``is_plain`` says that it is the first line, and one line.
+    """
+
+    delimiter: bytes
+    recognised: Recognised
+    width: int
+    start: int
+    lines: int
+    line_end: int
+    is_plain: bool
 
 
 def stage_text(warehouse: Warehouse, path: Path, scratch: Path) -> Staged:
@@ -30,58 +47,101 @@ def stage_text(warehouse: Warehouse, path: Path, scratch: Path) -> Staged:
     UnreadableDropError
         when the file is no table, or of no known format.
     """
-    limit = int(warehouse.settings.ingest.max_unpacked_gib * 2**30)
-    for every_quote in (False, True):
-        text = prepare_text(path, scratch, limit, every_quote=every_quote)
-        recognised = recognise(text.header, FORMATS, path.name)
-        loaded, rejects = _read(warehouse, text, path.name)
-        if loaded + len(rejects) == text.records:
-            return _stage(warehouse, text, recognised, loaded, rejects)
-    raise UnreadableDropError(
-        f"{path.name}: {text.records} lines were counted but {loaded + len(rejects)} could be told apart, so "
-        "nothing was loaded. The quotes in it are broken: export it again, or as xlsx."
+    text = as_utf8(path, scratch, int(warehouse.settings.ingest.max_unpacked_gib * 2**30))
+    header = find_header(text)
+    layout = Layout(
+        header.delimiter,
+        header.width,
+        header.start,
+        header.lines,
+        header.line_end,
+        good_line_test(header.recognised),
     )
-
-
-def _read(warehouse: Warehouse, text: TextFile, name: str) -> tuple[int, list[tuple[int, str]]]:
-    """Read into the temporary table ``text_columns``; returns its rows, and line and error of what DuckDB refused."""
-    names = [f"c{place}" for place in range(len(text.header))]
-    for table in ("reject_errors", "reject_scans"):
-        warehouse.execute(f"drop table if exists {table}")
-    try:
-        warehouse.execute(
-            "create or replace temp table text_columns as select * from read_csv(?, auto_detect = false, "
-            "header = false, skip = ?, delim = ?, quote = '\"', escape = '\"', comment = '', columns = "
-            f"{{{', '.join(f'{column!r}: {chr(39)}VARCHAR{chr(39)}' for column in names)}}}, "
-            "store_rejects = true, strict_mode = true, null_padding = false)",
-            [str(text.path), text.header_line, text.delimiter],
-        )
-    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.BinderException) as error:
-        raise UnreadableDropError(f"{name} cannot be read as a table: {str(error).splitlines()[0]}") from error
-    refused = warehouse.execute(
-        "select line_byte_position, any_value(error_type::varchar) from reject_errors group by all order by 1"
-    ).fetchall()
-    numbers = line_numbers(text.path, [position - 1 for position, _ in refused])
-    found = dict(zip(numbers, (error for _, error in refused), strict=True))
-    return warehouse.count("temp.text_columns"), sorted(found.items())
-
-
-def _stage(
-    warehouse: Warehouse, text: TextFile, recognised: Recognised, loaded: int, refused: list[tuple[int, str]]
-) -> Staged:
-    raws = fetch_lines(text.path, [line for line, _ in refused], text.continued)
-    rejects = [Reject(fault.line, fault.reason, fault.raw) for fault in text.faulty]
-    rejects += [
-        Reject(line, _structural_reason(error, raw, text), raw)
-        for (line, error), raw in zip(refused, raws, strict=True)
-    ]
-    skipped = np.unique(np.concatenate([text.skipped, np.array([line for line, _ in refused], dtype=np.int64)]))
-    _number_lines(warehouse, skipped, recognised)
+    scan = scan_lines(text, layout)
+    readable = text.path
+    if not (scan.is_plain and header.is_plain):
+        readable = scratch / "clean"
+        scan = scan_lines(text, layout, readable)
+    _read(warehouse, readable, header, scan, text.name)
+    _number_lines(warehouse, scan.skipped, header.recognised)
 
     def raw_texts(source_rows: Sequence[int]) -> list[str]:
-        return fetch_lines(text.path, source_rows, text.continued)
+        return fetch_records(text, scan, source_rows)
 
-    return Staged("staged", recognised, loaded + len(rejects), raw_texts, rejects)
+    rejects = [Reject(line, reason) for line, reason in scan.faults]
+    return Staged("staged", header.recognised, scan.records + len(rejects), raw_texts, rejects)
+
+
+def find_header(text: Utf8File) -> Header:
+    """The header of a text: under the delimiter that makes a known one of it, if any does.
+
+    Raises
+    ------
+    UnreadableDropError
+        when the text is empty, or the header fits no format.
+    """
+    with text.path.open("rb") as file:
+        lines = file.read(LONGEST_RECORD).splitlines(keepends=True)
+    first = next((place for place, line in enumerate(lines) if line.strip(b"\xef\xbb\xbf \t\r\n")), None)
+    if first is None:
+        raise UnreadableDropError(f"{text.name} is empty: it has no header line. Export it again.")
+    refusals: dict[int, UnreadableDropError] = {}
+    for delimiter in DELIMITERS:
+        columns, count = _header_columns(lines[first:], delimiter)
+        try:
+            recognised = recognise([column.decode("utf-8", "replace") for column in columns], FORMATS, text.name)
+        except UnreadableDropError as error:
+            refusals.setdefault(len(columns), error)
+            continue
+        taken = lines[: first + count]
+        line_end = taken[-1][len(taken[-1].rstrip(b"\r\n")) :]
+        return Header(
+            delimiter, recognised, len(columns), sum(map(len, taken)), len(taken), sum(line_end), len(taken) == 1
+        )
+    raise refusals[max(refusals)]
+
+
+def _header_columns(lines: Sequence[bytes], delimiter: bytes) -> tuple[list[bytes], int]:
+    """The columns of a header and the lines it takes."""
+    record = Record(delimiter)
+    for count, line in enumerate(lines, start=1):
+        record.take(line.removeprefix(b"\xef\xbb\xbf"))
+        if record.state is State.WHOLE:
+            return record.columns, count
+        if record.state is State.BROKEN:
+            break
+    return lines[0].rstrip(b"\r\n").split(delimiter), 1
+
+
+def _read(warehouse: Warehouse, path: Path, header: Header, scan: Scan, name: str) -> None:
+    """Read the records, below one line to skip and with nothing among them, into the temporary table ``text_columns``.
+
+    DuckDB 2.0 reads in parallel only what has no quotes: where a thread starts within quotes, it bends rows in silence.
+    """
+    types = ", ".join(f"'c{place}': 'varchar'" for place in range(header.width))
+    fields = ", ".join(f"c{place} as {field}" for field, place in header.recognised.positions.items())
+    try:
+        warehouse.execute(
+            f"create or replace temp table text_columns as select {fields} from read_csv($path, skip = 1, "
+            "delim = $delimiter, parallel = $parallel, strict_mode = $strict, auto_detect = false, header = false, "
+            "quote = '\"', escape = '\"', comment = '', null_padding = false, compression = 'none', "
+            f"hive_partitioning = false, max_line_size = {2 * LONGEST_RECORD}, buffer_size = {READ_BUFFER}, "
+            f"columns = {{{types}}})",
+            {
+                "path": literal_path(path),
+                "delimiter": header.delimiter.decode(),
+                "parallel": not scan.has_quotes,
+                "strict": not scan.further,
+            },
+        )
+    except (duckdb.InvalidInputException, duckdb.DataError) as error:
+        raise UnreadableDropError(f"{name} cannot be read as a table: {str(error).splitlines()[0]}") from error
+    found = warehouse.count("temp.text_columns")
+    if found != scan.records:
+        raise UnreadableDropError(
+            f"{name}: {scan.records:,} lines were told apart but {found:,} were read, so nothing was loaded. This is "
+            "an error of the pipeline: please report it, and export the file as xlsx meanwhile."
+        )
 
 
 def _number_lines(warehouse: Warehouse, skipped: npt.NDArray[np.int64], recognised: Recognised) -> None:
@@ -90,31 +150,23 @@ def _number_lines(warehouse: Warehouse, skipped: npt.NDArray[np.int64], recognis
     The k-th row (from 0) stands on line k + 1 + s, where s counts the skipped lines before it. As rows pass the
     j-th skipped line L_j (j from 1), s becomes j: that is at k = L_j - j.
     """
-    fields = ", ".join(f"c{place} as {field}" for field, place in recognised.positions.items())
+    fields = ", ".join(recognised.positions)
     steps = np.arange(1, len(skipped) + 1, dtype=np.int64)
     first_rows = skipped - steps
-    last_of_run = np.append(first_rows[1:] != first_rows[:-1], True)
-    breaks = first_rows[last_of_run], steps[last_of_run]
-    if len(breaks[0]) == 1:
+    is_last_of_run = np.append(first_rows[1:] != first_rows[:-1], True)
+    first_rows, steps = first_rows[is_last_of_run], steps[is_last_of_run]
+    if len(steps) == 1:
         warehouse.execute(
-            f"create or replace temp view staged as select rowid + 1 + {int(breaks[1][0])} as source_row, {fields} "
+            f"create or replace temp view staged as select rowid + 1 + {int(steps[0])} as source_row, {fields} "
             "from temp.text_columns"
         )
         return
-    import pandas as pd
+    import pyarrow as pa
 
-    warehouse.connection.register(
-        "line_breaks_frame", pd.DataFrame({"first_row": breaks[0], "skipped_lines": breaks[1]})
-    )
-    warehouse.execute("create or replace temp table line_breaks as from line_breaks_frame")
-    warehouse.connection.unregister("line_breaks_frame")
+    warehouse.connection.register("line_breaks_arrow", pa.table({"first_row": first_rows, "skipped_lines": steps}))
+    warehouse.execute("create or replace temp table line_breaks as from line_breaks_arrow")
+    warehouse.connection.unregister("line_breaks_arrow")
     warehouse.execute(
-        f"create or replace temp view staged as select t.rowid + 1 + b.skipped_lines as source_row, {fields} "
-        "from temp.text_columns t asof join temp.line_breaks b on t.rowid >= b.first_row"
+        f"create or replace temp view staged as select text.rowid + 1 + breaks.skipped_lines as source_row, {fields} "
+        "from temp.text_columns as text asof join temp.line_breaks as breaks on text.rowid >= breaks.first_row"
     )
-
-
-def _structural_reason(error: str, raw: str, text: TextFile) -> str:
-    found = len(parse_line(raw, text.delimiter))
-    reason = STRUCTURAL_REASONS.get(error, f"the line cannot be read ({error.lower()})")
-    return reason.format(found=found, expected=len(text.header))

@@ -6,9 +6,12 @@ from pathlib import Path
 import duckdb
 
 from retail_pipeline.errors import UnreadableDropError
+from retail_pipeline.ingest.drops import literal_path
 from retail_pipeline.ingest.formats import FORMATS, recognise
 from retail_pipeline.ingest.staged import Staged
 from retail_pipeline.warehouse.warehouse import Warehouse
+
+FILE = "read_parquet($path, file_row_number = true, hive_partitioning = false)"
 
 
 def stage_parquet(warehouse: Warehouse, path: Path) -> Staged:
@@ -19,33 +22,52 @@ def stage_parquet(warehouse: Warehouse, path: Path) -> Staged:
     UnreadableDropError
         when it is damaged or of no known format.
     """
+    file = {"path": literal_path(path)}
     try:
-        described = warehouse.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()
+        recognised = recognise(_column_names(warehouse, file), FORMATS, path.name)
+        described = warehouse.execute(f"describe select * exclude (file_row_number) from {FILE}", file).fetchall()
         header = [row[0] for row in described]
-        recognised = recognise(header, FORMATS, path.name)
         fields = ", ".join(
-            f'"{header[place].replace(chr(34), chr(34) * 2)}"::varchar as {field}'
-            for field, place in recognised.positions.items()
+            f"{_quoted(header[place])}::varchar as {field}" for field, place in recognised.positions.items()
         )
         warehouse.execute(
             f"create or replace temp table staged_parquet as select file_row_number + 1 as source_row, {fields} "
-            "from read_parquet(?, file_row_number = true)",
-            [str(path)],
+            f"from {FILE}",
+            file,
         )
-    except (
-        duckdb.InvalidInputException,
-        duckdb.IOException,
-        duckdb.BinderException,
-        duckdb.SerializationException,
-    ) as error:
-        raise UnreadableDropError(f"{path.name} is no readable parquet file: {str(error).splitlines()[0]}") from error
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        raise
+    except duckdb.Error as error:  # damaged files end in many kinds of error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UnreadableDropError(
+            f"{path.name} is no readable parquet file ({reason}). Copy or export it again."
+        ) from error
 
     def raw_texts(source_rows: Sequence[int]) -> list[str]:
+        cells = ", ".join(f"{_quoted(name)} := {_quoted(name)}" for name in header)
         rows = warehouse.execute(
-            "select to_json(line)::varchar from staged_parquet line where source_row in (select unnest(?)) "
-            "order by source_row",
-            [list(source_rows)],
+            f"select to_json(struct_pack({cells}))::varchar from {FILE} "
+            "where file_row_number + 1 in (select unnest($rows)) order by file_row_number",
+            {**file, "rows": list(source_rows)},
         ).fetchall()
         return [row[0] for row in rows]
 
     return Staged("staged_parquet", recognised, warehouse.count("temp.staged_parquet"), raw_texts)
+
+
+def _column_names(warehouse: Warehouse, file: dict[str, str]) -> list[str]:
+    """The names of the columns as the file has them; DuckDB renames empty ones and those that differ in case alone."""
+    nodes = warehouse.execute("select name, coalesce(num_children, 0) from parquet_schema($path)", file).fetchall()
+    names: list[str] = []
+    nested = 0
+    for name, children in nodes[1:]:  # the first is the table itself
+        if nested:
+            nested += children - 1
+        else:
+            names.append(name)
+            nested = children
+    return names
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

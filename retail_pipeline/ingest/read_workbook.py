@@ -1,6 +1,8 @@
 """Reading Excel workbooks: every sheet with a known header."""
 
 import json
+import re
+import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -10,6 +12,12 @@ from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.ingest.formats import FORMATS, Recognised, recognise
 from retail_pipeline.ingest.staged import Staged
 from retail_pipeline.warehouse.warehouse import Warehouse
+
+
+MOST_CELLS = 100_000_000
+MOST_WHOLE = 2**63
+SHEET_START = 4096
+USED_RANGE = re.compile(rb'<dimension ref="\$?([A-Z]+)\$?(\d+):\$?([A-Z]+)\$?(\d+)"')
 
 
 def stage_workbook(warehouse: Warehouse, path: Path, say: Callable[[str], None]) -> list[Staged]:
@@ -25,13 +33,7 @@ def stage_workbook(warehouse: Warehouse, path: Path, say: Callable[[str], None])
     UnreadableDropError
         when no sheet has a known header, or the file is no workbook.
     """
-    import python_calamine
-
-    try:
-        book = python_calamine.CalamineWorkbook.from_path(path)
-        sheets = [(name, book.get_sheet_by_name(name).to_python(skip_empty_area=False)) for name in book.sheet_names]
-    except Exception as error:  # calamine has one error class a file kind
-        raise UnreadableDropError(f"{path.name} is no readable workbook ({error}). Save it again as xlsx.") from error
+    sheets = _read_sheets(path)
     staged: list[Staged] = []
     refused: list[str] = []
     before = 0
@@ -58,6 +60,49 @@ def stage_workbook(warehouse: Warehouse, path: Path, say: Callable[[str], None])
     return staged
 
 
+def _read_sheets(path: Path) -> list[tuple[str, list[list[Any]]]]:
+    """The name and the rows of each sheet, from its first row and column on; sheets that are charts are left out."""
+    import python_calamine
+
+    try:
+        _require_reasonable_size(path)
+        with path.open("rb") as file:
+            book = python_calamine.CalamineWorkbook.from_filelike(file)
+            return [
+                (sheet.name, book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False))
+                for sheet in book.sheets_metadata
+                if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
+            ]
+    except (UnreadableDropError, MemoryError):
+        raise
+    except Exception as error:  # damaged files end in many kinds of error
+        raise UnreadableDropError(f"{path.name} is no readable workbook ({error}). Save it again as xlsx.") from error
+
+
+def _require_reasonable_size(path: Path) -> None:
+    """Refuse a sheet with a stray cell in a far corner: the reader holds every cell up to there, full or not."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as parts:
+        for part in parts.namelist():
+            if not part.startswith("xl/worksheets/"):
+                continue
+            with parts.open(part) as sheet:
+                found = USED_RANGE.search(sheet.read(SHEET_START))
+            if found and _column_number(found[3]) * int(found[4]) > MOST_CELLS:
+                raise UnreadableDropError(
+                    f"{path.name}: a sheet is said to reach to cell {(found[3] + found[4]).decode()}, which is more than "
+                    f"{MOST_CELLS:,} cells. Delete the empty rows and columns around the table, or save it as csv."
+                )
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number
+
+
 def _stage_sheet(
     warehouse: Warehouse,
     recognised: Recognised,
@@ -79,7 +124,7 @@ def _stage_sheet(
     warehouse.connection.unregister("sheet_columns")
 
     def raw_texts(source_rows: Sequence[int]) -> list[str]:
-        return [json.dumps([_text(cell) for cell in rows[row - before - 1]]) for row in source_rows]
+        return [json.dumps([_text(cell) for cell in rows[row - before - 1]], ensure_ascii=False) for row in source_rows]
 
     return Staged(table, recognised, len(filled), raw_texts, place=place)
 
@@ -88,8 +133,10 @@ def _text(cell: Any) -> str | None:
     """A cell as the text a csv export of the sheet would hold; None for an empty one."""
     if isinstance(cell, str):
         return cell or None
+    if isinstance(cell, bool):
+        return str(cell).upper()
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        return str(int(cell)) if cell.is_integer() and abs(cell) < MOST_WHOLE else repr(cell)
     if isinstance(cell, (datetime, date)):
         return cell.isoformat(" ") if isinstance(cell, datetime) else cell.isoformat()
     return str(cell)

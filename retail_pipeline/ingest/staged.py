@@ -8,11 +8,10 @@ from retail_pipeline.ingest.formats import Recognised
 
 @dataclass(frozen=True)
 class Reject:
-    """A line that cannot be loaded: where it stands, why, and its own text."""
+    """A line that cannot be loaded: where it stands, and why."""
 
     source_row: int
     reason: str
-    raw: str
 
 
 @dataclass
@@ -20,7 +19,7 @@ class Staged:
     """One table of text found in a file.
 
     ``table`` is a temporary table with ``source_row`` and the fields of the format as text. ``raw_texts`` returns
-    the original text of the source rows asked for, in their order. ``rows_read`` counts rows with and without
+    the original text of the source rows asked for, given in rising order. ``rows_read`` counts rows with and without
     fault, not blank ones and not the header. ``place`` says where in the file (a sheet), for reasons; empty if there is
     only one place.
     """

@@ -6,8 +6,9 @@ and whether the published snapshot is behind. Readers never see this schema; the
 made from it.
 """
 
+import contextlib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,10 +18,12 @@ import duckdb
 from retail_pipeline.warehouse.working_database import utc_now
 
 KEPT_RUNS = 500
+ENDED_SILENTLY = "its process ended without saying so (killed, or out of memory)"
 
 LAYOUT = """
 create schema if not exists pipeline;
 create table if not exists pipeline.state (database_id varchar, generation bigint);
+alter table pipeline.state add column if not exists changed_by varchar;
 create table if not exists pipeline.tables (
     table_name varchar, row_is varchar, rows bigint, generation bigint, seen_generation bigint,
     rebuilt_generation bigint, materialised_at timestamp, run_id varchar, upstream varchar[],
@@ -46,6 +49,19 @@ def first_row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any =
     """
     rows = connection.execute(sql, parameters).fetchall()
     return rows[0] if rows else None
+
+
+@contextlib.contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing: what happens inside is committed at the end, or rolled back if it raises."""
+    connection.begin()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):  # a failed commit has ended it already, and must not be hidden
+            connection.rollback()
+        raise
 
 
 @dataclass(frozen=True)
@@ -81,6 +97,15 @@ class CheckOutcome:
     message: str
 
 
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run ended; ``status`` is 'success' or 'failed'."""
+
+    status: str
+    seconds: float
+    message: str = ""
+
+
 class Bookkeeping:
     """Reads and writes the ``pipeline`` schema through the run's connection."""
 
@@ -89,19 +114,28 @@ class Bookkeeping:
         self._run_id = run_id
         connection.execute(LAYOUT)
         if not first_row(connection, "select 1 from pipeline.state"):
-            connection.execute("insert into pipeline.state values (?, 0)", [uuid.uuid4().hex])
+            connection.execute("insert into pipeline.state values (?, 0, ?)", [uuid.uuid4().hex, run_id])
 
     def generation(self) -> int:
         """The counter of changes."""
         return int(self._one("select generation from pipeline.state"))
 
     def version(self) -> str:
-        """Names this database's contents: equal versions hold equal tables."""
-        return str(self._one("select database_id || '-' || generation from pipeline.state"))
+        """Names this database's contents: equal versions hold equal tables.
+
+        The run that made the last change is part of it: a database that was put back from a backup counts its
+        generations a second time, and the same number then stands for other contents.
+        """
+        return str(self._one("select concat_ws('-', database_id, generation, changed_by) from pipeline.state"))
 
     def next_generation(self) -> int:
         """Count a change; call it inside the transaction that makes the change."""
-        return int(self._one("update pipeline.state set generation = generation + 1 returning generation"))
+        return int(
+            self._one(
+                "update pipeline.state set generation = generation + 1, changed_by = ? returning generation",
+                [self._run_id],
+            )
+        )
 
     def tables(self) -> dict[str, TableState]:
         rows = self._connection.execute(
@@ -122,8 +156,14 @@ class Bookkeeping:
         rebuilt: bool,
     ) -> int:
         """Note that a table is current now; returns its generation."""
-        before = self.tables().get(name)
-        generation = self.next_generation() if changed or before is None else before.generation
+        tables = self.tables()
+        before = tables.get(name)
+        if changed or before is None:
+            generation = self.next_generation()
+        else:
+            generation = before.generation
+            if before.row_is != row_is or before.failure or changed_sources(before, tables):
+                self.next_generation()  # its rows are the same, but readers must learn that it is no longer stale
         rebuilt_generation = generation if rebuilt or before is None else before.rebuilt_generation
         self._connection.execute("delete from pipeline.tables where table_name = ?", [name])
         self._connection.execute(
@@ -137,25 +177,43 @@ class Bookkeeping:
 
     def record_failure(self, name: str, reason: str) -> None:
         """Note that a table could not be built; its last good rows stay and count as stale."""
-        if name in self.tables():
+        reason = reason[:1000]
+        before = self.tables().get(name)
+        if before is None or before.failure == reason:
+            return
+        with transaction(self._connection):
             self.next_generation()
-            self._connection.execute(
-                "update pipeline.tables set failure = ? where table_name = ?", [reason[:1000], name]
-            )
+            self._connection.execute("update pipeline.tables set failure = ? where table_name = ?", [reason, name])
 
     def log_changed_keys(self, table: str, key_name: str, keys_select: str, generation: int) -> None:
         """Log the keys a select of one column returns as changed in ``table``."""
         self._connection.execute(
             f"insert into pipeline.changed_keys select distinct $table, $key, k::varchar, $generation "
-            f"from ({keys_select}) as changed(k) where k is not null",
+            f"from ({keys_select}) as changed(k)",
             {"table": table, "key": key_name, "generation": generation},
         )
 
     def forget_seen_changes(self) -> None:
-        """Drop logged keys that every table has seen."""
-        self._connection.execute(
-            "delete from pipeline.changed_keys where generation <= (select min(seen_generation) from pipeline.tables)"
-        )
+        """Drop the logged keys that every reader of their table has seen.
+
+        A table that is never built again (its asset is gone) would hold a log for ever. Where a log has outgrown its
+        table it goes as a whole, and who lags behind builds anew, which is no more work by then.
+        """
+        with transaction(self._connection):
+            self._connection.execute(
+                "delete from pipeline.changed_keys as logged "
+                "where not exists (from pipeline.tables as reader where reader.seen_generation < logged.generation "
+                "and list_contains(reader.upstream, logged.table_name))"
+            )
+            outgrown = self._connection.execute(
+                "select table_name from pipeline.tables join pipeline.changed_keys using (table_name) "
+                "group by table_name, rows having count(*) > rows"
+            ).fetchall()
+            for (name,) in outgrown:
+                self._connection.execute("delete from pipeline.changed_keys where table_name = ?", [name])
+                self._connection.execute(
+                    "update pipeline.tables set rebuilt_generation = generation where table_name = ?", [name]
+                )
 
     def checks(self) -> list[tuple[CheckOutcome, int]]:
         """The last outcome of every check, with the generation it has seen."""
@@ -166,63 +224,76 @@ class Bookkeeping:
         return [(CheckOutcome(*row[:6]), row[6]) for row in rows]
 
     def record_check(self, outcome: CheckOutcome) -> None:
-        before = first_row(
-            self._connection,
-            "delete from pipeline.checks where check_name = ? and table_name = ? returning passed, severity, message",
-            [outcome.check_name, outcome.table_name],
-        )
-        if before != (outcome.passed, outcome.severity, outcome.message):
-            self.next_generation()
-        self._connection.execute(
-            "insert into pipeline.checks values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                outcome.check_name, outcome.table_name, outcome.passed, outcome.severity, outcome.blocking,
-                outcome.message, utc_now(), self._run_id, self.generation(),
-            ],
-        )  # fmt: skip
+        """Note what a check has found; it is a change for readers unless it passed before as well."""
+        with transaction(self._connection):
+            before = first_row(
+                self._connection,
+                "delete from pipeline.checks where check_name = ? and table_name = ? "
+                "returning passed, severity, blocking, message",
+                [outcome.check_name, outcome.table_name],
+            )
+            found = (outcome.passed, outcome.severity, outcome.blocking, outcome.message)
+            compared = 3 if outcome.passed else 4  # what a check that passes says in words may change from day to day
+            if before is None or before[:compared] != found[:compared]:
+                self.next_generation()
+            self._connection.execute(
+                "insert into pipeline.checks values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [outcome.check_name, outcome.table_name, *found, utc_now(), self._run_id, self.generation()],
+            )
 
     def record_run_start(self, started_by: str) -> None:
-        self._connection.execute("delete from pipeline.runs where run = ?", [self._run_id])
+        """Note that this run has begun. One that is still noted as running cannot be: there is one at a time."""
+        with transaction(self._connection):
+            self._connection.execute("delete from pipeline.runs where run = ?", [self._run_id])
+            self._connection.execute(
+                "update pipeline.runs set status = 'killed', message = ? where status = 'running'", [ENDED_SILENTLY]
+            )
+            self._connection.execute(
+                "insert into pipeline.runs values (?, ?, null, 'running', ?, '')",
+                [self._run_id, utc_now(), started_by],
+            )
+            self._connection.execute(
+                "delete from pipeline.runs "
+                "where run not in (select run from pipeline.runs order by started desc limit ?)",
+                [KEPT_RUNS],
+            )
+
+    def record_run_end(self, end: "RunEnd") -> None:
+        """Note how this run has ended."""
         self._connection.execute(
-            "insert into pipeline.runs values (?, ?, null, 'running', ?, '')", [self._run_id, utc_now(), started_by]
-        )
-        self._connection.execute(
-            "delete from pipeline.runs where run not in (select run from pipeline.runs order by started desc limit ?)",
-            [KEPT_RUNS],
+            "update pipeline.runs set status = ?, seconds = ?, message = ? where run = ?",
+            [end.status, end.seconds, end.message[:1000], self._run_id],
         )
 
-    def record_run_end(self, run_id: str, status: str, seconds: float | None, message: str = "") -> None:
-        self._connection.execute(
-            "update pipeline.runs set status = ?, seconds = ?, message = ? where run = ? and status = 'running'",
-            [status, seconds, message, run_id],
-        )
-
-    def _one(self, sql: str) -> Any:
-        row = first_row(self._connection, sql)
+    def _one(self, sql: str, parameters: Any = None) -> Any:
+        row = first_row(self._connection, sql, parameters)
         assert row is not None
         return row[0]
+
+
+def changed_sources(state: TableState, tables: Mapping[str, TableState]) -> list[str]:
+    """The tables it is made from whose rows changed since it was last found current."""
+    return [
+        source for source in state.upstream if source in tables and tables[source].generation > state.seen_generation
+    ]
 
 
 def stale_tables(tables: Mapping[str, TableState]) -> dict[str, str]:
     """The tables that are older than what they are made from, each with the reason in words."""
     reasons: dict[str, str] = {}
-
-    def reason(name: str, path: tuple[str, ...] = ()) -> str | None:
-        if name in reasons:
-            return reasons[name]
-        state = tables[name]
-        found = f"the last attempt failed: {state.failure}" if state.failure else None
-        for source in state.upstream:
-            if found or source not in tables or source in path:
-                continue
-            if tables[source].generation > state.seen_generation:
-                found = f"{source} changed after it was built"
-            elif reason(source, (*path, name)):
-                found = f"{source} is stale"
-        if found:
-            reasons[name] = found
-        return found
-
-    for name in tables:
-        reason(name)
+    for name, state in tables.items():
+        if state.failure:
+            reasons[name] = f"the last attempt failed: {state.failure}"
+        elif changed := changed_sources(state, tables):
+            reasons[name] = f"{changed[0]} changed after it was built"
+    spreading = bool(reasons)
+    while spreading:
+        reached = {
+            name: f"{source} is stale"
+            for name, state in tables.items()
+            for source in state.upstream
+            if name not in reasons and source in reasons
+        }
+        reasons |= reached
+        spreading = bool(reached)
     return reasons

@@ -6,6 +6,7 @@ publishing lives here and not in an asset.
 
 import contextlib
 import time
+import uuid
 from typing import Any
 
 import dagster as dg
@@ -15,15 +16,19 @@ from pydantic import Field, PrivateAttr
 from retail_pipeline.errors import PublishError, RetailPipelineError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings, load_settings
+from retail_pipeline.warehouse.bookkeeping import ENDED_SILENTLY, RunEnd
+from retail_pipeline.warehouse.run_markers import dead_runs
 from retail_pipeline.warehouse.snapshot import (
     Withheld,
     find_withholding_checks,
+    forget_withholding,
     publish,
     published_version,
+    remove_leftovers,
     withhold,
 )
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline.warehouse.working_database import WorkingDatabase, dead_runs
+from retail_pipeline.warehouse.working_database import WorkingDatabase, cannot_open
 
 FULL_TAG = "retail/full"
 STARTED_BY_TAG = "retail/started_by"
@@ -44,7 +49,6 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     _database: WorkingDatabase | None = PrivateAttr(default=None)
     _warehouse: Warehouse | None = PrivateAttr(default=None)
-    _settings: Settings | None = PrivateAttr(default=None)
     _started: float = PrivateAttr(default=0.0)
 
     @property
@@ -62,43 +66,64 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Wait for the working database and open it; mark runs that died as failed."""
         home = Home.locate(self.home)
-        run = context.dagster_run
-        run_id = context.run_id or "ephemeral"
+        run_id = context.run_id or f"ephemeral-{uuid.uuid4().hex[:8]}"
         say = context.log.info if context.log else (lambda _: None)
         try:
             settings = load_settings(home)
-            self._database = WorkingDatabase.open(home, run_id, settings.warehouse, say)
-        except RetailPipelineError as error:
+            database = WorkingDatabase.open(home, run_id, settings.warehouse, say)
+        except (RetailPipelineError, OSError) as error:
             raise WarehouseRunError(str(error)) from error
-        tags = run.tags if run else {}
+        try:
+            self._begin(context, database, settings)
+        except BaseException as error:
+            database.close()
+            if isinstance(error, duckdb.Error):
+                raise WarehouseRunError(cannot_open(home, error)) from error
+            raise
+        self._database = database
+
+    def _begin(self, context: dg.InitResourceContext, database: WorkingDatabase, settings: Settings) -> None:
+        tags = context.dagster_run.tags if context.dagster_run else {}
+        full = tags.get(FULL_TAG) == "true"
         self._started = time.monotonic()
-        self._warehouse = Warehouse(
-            self._database.connection, home, settings, run_id, full=tags.get(FULL_TAG) == "true"
-        )
-        self._bury_dead_runs(context, home)
+        self._warehouse = Warehouse(database.connection, database.home, settings, database.run_id, full=full)
         self._warehouse.books.record_run_start(_started_by(tags))
+        for run_id in dead_runs(database.home):
+            try:
+                _report_dead(context, run_id)
+            except Exception as error:  # of whatever storage the instance has; this run must not fail by it
+                if context.log:
+                    context.log.warning(f"Run {run_id} was cut off; marking it as failed did not work: {error}")
+                break  # its marker stays, the next run tries again
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Publish what changed, unless a blocking check withholds it; let the next run in."""
         if self._warehouse is None or self._database is None:
             return
-        failure = _failed_steps(context)
-        status, message = ("failed", failure) if failure else ("success", "")
-        seconds = round(time.monotonic() - self._started, 1)
         try:
-            self.warehouse.books.record_run_end(self.warehouse.run_id, status, seconds, message)
-            self._publish_or_withhold(context)
-        except (RetailPipelineError, duckdb.Error, OSError) as error:
-            self._note_failed_publish(str(error))
+            ending = self._end(context)
+            self._publish_or_withhold(context, ending)
+            self.warehouse.books.record_run_end(ending)
+        except Exception as error:
+            self._note_failure(str(error))
             raise WarehouseRunError(str(error)) from error
         finally:
             self._database.close()
             self._database = self._warehouse = None
 
-    def _publish_or_withhold(self, context: dg.InitResourceContext) -> None:
+    def _end(self, context: dg.InitResourceContext) -> RunEnd:
+        failed = _failed_steps(context)
+        return RunEnd("failed" if failed else "success", self._seconds(), failed)
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._started, 1)
+
+    def _publish_or_withhold(self, context: dg.InitResourceContext, ending: RunEnd) -> None:
         warehouse, log = self.warehouse, context.log
         warehouse.books.forget_seen_changes()
         if published_version(warehouse.home) == warehouse.books.version():
+            remove_leftovers(warehouse.home)
+            forget_withholding(warehouse.home)  # a run killed just after it moved the link may have left the notice
             return
         withheld = self._find_withheld()
         if withheld:
@@ -106,7 +131,7 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             if log:
                 log.warning(f"The snapshot is withheld, readers keep the last one. {withheld}")
             return
-        path = publish(warehouse, warehouse.settings.warehouse.keep_snapshots)
+        path = publish(warehouse, warehouse.settings.warehouse.keep_snapshots, ending)
         if log:
             log.info(f"Published {path}")
 
@@ -114,21 +139,16 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         blocking = [tuple(name.split(":", 1)) for name in self.blocking_checks]
         return find_withholding_checks(self.warehouse.books, [(table, check) for table, check in blocking])
 
-    def _note_failed_publish(self, message: str) -> None:
+    def _note_failure(self, message: str) -> None:
         with contextlib.suppress(duckdb.Error):  # the disk may be full for this note as well
-            self.warehouse.execute(
-                "update pipeline.runs set status = 'failed', message = ? where run = ?",
-                [message[:1000], self.warehouse.run_id],
-            )
+            self.warehouse.books.record_run_end(RunEnd("failed", self._seconds(), message))
 
-    def _bury_dead_runs(self, context: dg.InitResourceContext, home: Home) -> None:
-        for run_id in dead_runs(home):
-            self.warehouse.books.record_run_end(run_id, "killed", None, "its process ended without saying so")
-            run = context.instance.get_run_by_id(run_id) if context.instance else None
-            if context.instance and run and not run.is_finished:
-                context.instance.report_run_failed(
-                    run, message="The process of this run ended without saying so (killed, or out of memory)."
-                )
+
+def _report_dead(context: dg.InitResourceContext, run_id: str) -> None:
+    """Mark a run as failed in Dagster, which cannot know that its process is gone."""
+    run = context.instance.get_run_by_id(run_id) if context.instance else None
+    if context.instance and run and not run.is_finished and run_id != context.run_id:
+        context.instance.report_run_failed(run, message=f"The run was cut off: {ENDED_SILENTLY}.")
 
 
 def _started_by(tags: Any) -> str:

@@ -14,57 +14,39 @@ from. Upstream tables are read off the SELECT itself, so that lineage cannot dri
     select ...
 
 Every table is written ``schema.table``. Parameters are written ``$name`` and bound, never pasted. A header may
-declare ``incremental``: see :class:`Incremental`; a small table that others depend on incrementally by its key
-declares ``log_changes: true``, and a rebuild then logs the keys whose rows differ instead of counting as all new.
+declare ``incremental``: see :class:`~retail_pipeline.warehouse.sql_header.Incremental`; a small table that others
+depend on incrementally by its key declares ``log_changes: true``, and a rebuild then logs the keys whose rows differ
+instead of counting as all new.
 """
 
 import hashlib
-import re
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlglot
-import yaml
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.errors import SqlglotError
 
 from retail_pipeline.errors import SqlFileError
+from retail_pipeline.warehouse.sql_header import IDENTIFIER, TableHeader, read_header
 
-HEADER = re.compile(r"\A\s*/\*(?P<header>.*?)\*/", re.DOTALL)
-HEADER_KEYS = {"row", "about", "key", "columns", "incremental", "log_changes"}
-IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
-
-
-@dataclass(frozen=True)
-class Incremental:
-    """How a run replaces only the rows that a change upstream can have touched.
-
-    ``key`` is a column of the table whose value confines a row: all that a row is made of comes from source rows
-    with the same value. ``sources`` maps each upstream table whose changes matter to the column its changes
-    are logged by. Where that column is ``key`` itself, the SELECT is given only the source's affected rows; where
-    it is another column (a product's name, say), the affected keys are those of the rows that hold the changed value.
-    Upstream tables that are not named here do not trigger a replacement.
-    """
-
-    key: str
-    sources: dict[str, str]
+VOLATILE = {
+    "current_date", "current_time", "current_timestamp", "get_current_timestamp", "localtime", "localtimestamp", "now",
+    "today", "random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "nextval",
+}  # fmt: skip
+"""Functions whose result changes from run to run though no table has changed."""
 
 
-@dataclass(frozen=True)
-class SqlTable:
+@dataclass(frozen=True, kw_only=True)
+class SqlTable(TableHeader):
     """A parsed table file. ``name`` is ``schema.table``, from the folder and the file's own name."""
 
     name: str
     path: Path
     text: str
-    row: str
-    about: str
-    key: tuple[str, ...]
-    columns: dict[str, str]
-    incremental: Incremental | None
-    log_changes: bool = False
 
     @property
     def schema(self) -> str:
@@ -77,26 +59,39 @@ class SqlTable:
     @cached_property
     def tree(self) -> exp.Query:
         try:
-            statements = [tree for tree in sqlglot.parse(self.text, read="duckdb") if tree is not None]
+            parsed = sqlglot.parse(self.text, read="duckdb")
         except SqlglotError as error:
             raise SqlFileError(f"{self.path}: the SQL cannot be parsed: {error}") from error
+        statements = [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
         if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-            raise SqlFileError(
-                f"{self.path}: the file must hold exactly one SELECT, it holds {len(statements)} statements."
-            )
+            found = ", ".join(tree.key.upper() for tree in statements) or "nothing"
+            raise SqlFileError(f"{self.path}: the file must hold exactly one SELECT, it holds {found}.")
         return statements[0]
+
+    @cached_property
+    def tokens(self) -> list[Token]:
+        """The SELECT's tokens; comments are none."""
+        tokens = sqlglot.tokenize(self.text, read="duckdb")
+        return list(itertools.takewhile(lambda token: token.token_type is not TokenType.SEMICOLON, tokens))
+
+    @property
+    def query(self) -> str:
+        """The file's own text up to the SELECT's end, to be put into a statement."""
+        return self.text[: self.tokens[-1].end + 1]
 
     @cached_property
     def upstream(self) -> tuple[str, ...]:
         """The tables the SELECT reads, as ``schema.table``, sorted."""
         found = set()
-        ctes = {cte.alias_or_name for cte in self.tree.find_all(exp.CTE)}
+        ctes = {cte.alias_or_name.lower() for cte in self.tree.find_all(exp.CTE)}
         for table in self.tree.find_all(exp.Table):
             if not isinstance(table.this, exp.Identifier):
                 continue
+            if table.catalog:
+                raise SqlFileError(f"{self.path}: {table.sql('duckdb')} names a database; write it schema.table.")
             if table.db:
-                found.add(f"{table.db}.{table.name}")
-            elif table.name not in ctes:
+                found.add(f"{table.db}.{table.name}".lower())
+            elif table.name.lower() not in ctes:
                 raise SqlFileError(
                     f"{self.path}: the table {table.name!r} is no CTE and has no schema; write it schema.table."
                 )
@@ -107,14 +102,22 @@ class SqlTable:
     @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The names of the bound ``$parameters``, sorted."""
-        named = {node.name for node in self.tree.find_all(exp.Parameter, exp.Placeholder) if node.name}
+        named = {node.name for node in self.tree.find_all(exp.Parameter, exp.Placeholder)}
+        unnamed = sorted(name for name in named if not IDENTIFIER.match(name))
+        if unnamed:
+            raise SqlFileError(f"{self.path}: the parameter {unnamed[0]!r} has no snake_case name; write it $name.")
         return tuple(sorted(named))
 
     @cached_property
     def code_version(self) -> str:
         """A hash of the SELECT's tokens: comments and layout do not change it."""
-        tokens = sqlglot.tokenize(self.text, read="duckdb")
-        return hashlib.sha256("\x00".join(token.text for token in tokens).encode()).hexdigest()[:16]
+        text = "\x00".join(f"{token.token_type.value} {token.text}" for token in self.tokens)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def is_volatile(self) -> bool:
+        """Whether the rows depend on the clock or on chance, so that they may change though nothing upstream has."""
+        return any(token.text.lower() in VOLATILE for token in self.tokens if token.token_type is not TokenType.STRING)
 
     def check_columns(self, actual: list[str]) -> None:
         """Raise unless the columns that came out are the header's, in its order."""
@@ -122,12 +125,14 @@ class SqlTable:
         if actual != declared:
             missing = [name for name in declared if name not in actual]
             extra = [name for name in actual if name not in declared]
+            twice = sorted({name for name in actual if actual.count(name) > 1})
             detail = "; ".join(
                 part
                 for part in (
                     f"declared but not selected: {', '.join(missing)}" if missing else "",
                     f"selected but not declared: {', '.join(extra)}" if extra else "",
-                    "" if missing or extra else "same names in another order",
+                    f"selected twice: {', '.join(twice)}" if twice else "",
+                    "" if missing or extra or twice else "same names in another order",
                 )
                 if part
             )
@@ -145,9 +150,11 @@ class SqlTable:
         for table, columns in upstream_columns.items():
             db, name = table.split(".")
             schema.setdefault(db, {})[name] = columns
+        if any(operation.args.get("by_name") for operation in self.tree.find_all(exp.SetOperation)):
+            return {}  # sqlglot pairs these columns by place
         try:
             return _column_sources(self.tree, schema)
-        except SqlglotError:
+        except Exception:  # the parser meets SQL it does not know in many ways, and a built table must not fail by it
             return {}
 
 
@@ -173,56 +180,19 @@ def read_sql_table(path: Path) -> SqlTable:
     Raises
     ------
     SqlFileError
-        when the header is missing, incomplete or has unknown keys, or the SQL does not parse.
+        when the header is missing, incomplete or has unknown keys, or the SQL is not one SELECT from named tables.
     """
-    text = path.read_text(encoding="utf-8")
-    match = HEADER.match(text)
-    if not match:
-        raise SqlFileError(f"{path}: the file must begin with a /* header */ that says what a row is.")
-    try:
-        header = yaml.safe_load(match["header"]) or {}
-    except yaml.YAMLError as error:
-        raise SqlFileError(f"{path}: the header is not valid YAML: {error}") from error
-    if not isinstance(header, dict):
-        raise SqlFileError(f"{path}: the header must be YAML with the keys {', '.join(sorted(HEADER_KEYS))}.")
-    unknown = set(header) - HEADER_KEYS
-    missing = {"row", "key", "columns"} - set(header)
-    if unknown or missing:
-        what = f"lacks {', '.join(sorted(missing))}" if missing else f"has unknown keys {', '.join(sorted(unknown))}"
-        raise SqlFileError(f"{path}: the header {what}; known keys: {', '.join(sorted(HEADER_KEYS))}.")
-    columns = {str(name): str(text).strip() for name, text in header["columns"].items()}
-    key = tuple(header["key"])
-    for name in (*columns, path.parent.name, path.stem):
+    for name in (path.parent.name, path.stem):
         if not IDENTIFIER.match(name):
             raise SqlFileError(f"{path}: {name!r} is not a snake_case name.")
-    if not set(key) <= set(columns):
-        raise SqlFileError(f"{path}: the key {list(key)} names columns that the header does not declare.")
-    incremental = header.get("incremental")
-    table = SqlTable(
-        name=f"{path.parent.name}.{path.stem}",
-        path=path,
-        text=text,
-        row=str(header["row"]).strip(),
-        about=str(header.get("about", "")).strip(),
-        key=key,
-        columns=columns,
-        incremental=Incremental(incremental["key"], dict(incremental["sources"])) if incremental else None,
-        log_changes=bool(header.get("log_changes", False)),
-    )
-    _check_incremental(table)
-    return table
-
-
-def _check_incremental(table: SqlTable) -> None:
-    if table.log_changes and (len(table.key) != 1 or table.incremental):
-        raise SqlFileError(f"{table.path}: log_changes is for a table with one key column that is rebuilt as a whole.")
-    if table.incremental is None:
-        return
-    unread = set(table.incremental.sources) - set(table.upstream)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SqlFileError(f"{path}: the file is not UTF-8: {error}") from error
+    header = read_header(path, text)
+    table = SqlTable(name=f"{path.parent.name}.{path.stem}", path=path, text=text, **vars(header))
+    unread = set(table.incremental.sources if table.incremental else ()) - set(table.upstream)
     if unread:
-        raise SqlFileError(
-            f"{table.path}: incremental names {', '.join(sorted(unread))}, which the SELECT does not read."
-        )
-    strangers = {table.incremental.key, *table.incremental.sources.values()} - set(table.columns)
-    if strangers:
-        raise SqlFileError(f"{table.path}: incremental uses {', '.join(sorted(strangers))}, not among the columns.")
+        named = ", ".join(sorted(map(str, unread)))
+        raise SqlFileError(f"{path}: incremental names {named}, which the SELECT does not read.")
+    return table

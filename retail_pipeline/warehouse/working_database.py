@@ -1,17 +1,19 @@
 """Opening the private working database: one run at a time, the others wait and say for whom.
 
 DuckDB's own lock on the file keeps writers apart; the kernel releases it when a process dies, so a killed run
-never leaves the store locked. Beside it, each run holds a lock on a marker file of its own, by which the next
-run learns that an earlier one died.
+never leaves the store locked. Beside it, each run holds a lock on a marker file of its own
+(:mod:`retail_pipeline.warehouse.run_markers`), by which the next run learns that an earlier one died.
 """
 
 import contextlib
-import fcntl
 import json
 import os
+import re
+import shutil
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -23,9 +25,14 @@ import duckdb
 from retail_pipeline.errors import WarehouseBusyError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.settings import WarehouseSettings
+from retail_pipeline.warehouse.run_markers import RunMarker, is_alive
 
 POLL_SECONDS = 0.25
 SAY_AGAIN_SECONDS = 15.0
+LOCKED = "Could not set lock on file"
+LOCKING_PROCESS = re.compile(r"\(PID (\d+)\)")
+SCRATCH = ("tmp", "drop-*", "new-*.duckdb*")
+"""What a killed run may leave in ``work/``: DuckDB's spilled rows, unpacked drops, a database not yet in its place."""
 
 _open_in_this_process: set[Path] = set()
 _guard = threading.Lock()
@@ -51,19 +58,21 @@ class Holder:
 class WorkingDatabase:
     """An open, locked working database; close it to let the next run in."""
 
-    def __init__(self, home: Home, run_id: str, connection: duckdb.DuckDBPyConnection, marker: "RunMarker") -> None:
+    def __init__(self, home: Home, run_id: str, connection: duckdb.DuckDBPyConnection, marker: RunMarker) -> None:
         self.home = home
         self.run_id = run_id
         self.connection = connection
         self._marker = marker
 
     def close(self) -> None:
-        """Release the lock."""
-        self._holder_file(self.home).unlink(missing_ok=True)
-        self.connection.close()
-        with _guard:
-            _open_in_this_process.discard(self.home.working_database)
-        self._marker.release()
+        """Release the lock; does not raise, for there may be an error on its way that must not be hidden."""
+        with contextlib.suppress(OSError):
+            self._holder_file(self.home).unlink()
+        try:
+            with contextlib.suppress(duckdb.Error):
+                _disconnect(self.home, self.connection)
+        finally:
+            self._marker.release()
 
     @staticmethod
     def _holder_file(home: Home) -> Path:
@@ -78,7 +87,7 @@ class WorkingDatabase:
         Parameters
         ----------
         say
-            Told who holds the database when the wait begins and every 15 seconds after.
+            Told who holds the database when the wait begins, every 15 seconds after, and when the holder changes.
 
         Raises
         ------
@@ -92,35 +101,55 @@ class WorkingDatabase:
         home.create()
         marker = RunMarker.hold(home, run_id)
         try:
+            _create_database(home)
             connection = cls._wait_for_connection(home, settings, say)
         except BaseException:
             marker.release()
             raise
-        holder = Holder(os.getpid(), run_id, f"{utc_now():%Y-%m-%d %H:%M:%S}")
-        _write_atomically(cls._holder_file(home), json.dumps(asdict(holder)))
-        return cls(home, run_id, connection, marker)
+        database = cls(home, run_id, connection, marker)
+        try:
+            database._announce()
+            _clear_scratch(home)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _announce(self) -> None:
+        """Leave word of who holds the database. Who cannot (a full disk) may hold it all the same."""
+        holder = Holder(os.getpid(), self.run_id, f"{utc_now():%Y-%m-%d %H:%M:%S}")
+        path = self._holder_file(self.home)
+        temporary = path.with_name(f".{path.name}")
+        with contextlib.suppress(OSError):
+            temporary.write_text(json.dumps(asdict(holder)))
+            temporary.replace(path)
 
     @classmethod
     def _wait_for_connection(
         cls, home: Home, settings: WarehouseSettings, say: Callable[[str], None]
     ) -> duckdb.DuckDBPyConnection:
         started = time.monotonic()
-        last_said = -SAY_AGAIN_SECONDS
-        with _interruptible():
+        last_said, last_who = -SAY_AGAIN_SECONDS, ""
+        with _noticed_interrupts() as interrupts:
             while True:
-                connection = _try_connect(home.working_database, settings)
-                if connection is not None:
+                found = _try_connect(home, settings)
+                connection = found if isinstance(found, duckdb.DuckDBPyConnection) else None
+                if interrupts:
+                    if connection:
+                        _disconnect(home, connection)
+                    raise KeyboardInterrupt
+                if connection:
                     return connection
                 waited = time.monotonic() - started
-                who = cls.holder(home) or "another process"
+                who = str(running(home) or found)
                 if waited > settings.lock_timeout_seconds:
                     raise WarehouseBusyError(
                         f"Gave up after {waited:.0f} s: the working database is held by {who}. Let it end or stop it, "
                         "then run again; warehouse.lock_timeout_seconds sets how long to wait."
                     )
-                if waited - last_said >= SAY_AGAIN_SECONDS:
+                if waited - last_said >= SAY_AGAIN_SECONDS or who != last_who:
                     say(f"Waiting for the working database: held by {who}.")
-                    last_said = waited
+                    last_said, last_who = waited, who
                 time.sleep(POLL_SECONDS)
 
     @classmethod
@@ -132,103 +161,103 @@ class WorkingDatabase:
             return None
 
 
-class RunMarker:
-    """A lock on ``work/runs/<run id>``, held for as long as the run's process lives."""
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self._path = path
-        self._descriptor = descriptor
-
-    @classmethod
-    def hold(cls, home: Home, run_id: str) -> "RunMarker":
-        folder = home.work / "runs"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / run_id
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return cls(path, descriptor)
-
-    def release(self) -> None:
-        self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
-
-
 def running(home: Home) -> Holder | None:
     """The run that holds the working database now, None if no process does."""
     holder = WorkingDatabase.holder(home)
-    if holder is None:
-        return None
-    try:
-        descriptor = os.open(home.work / "runs" / holder.run_id, os.O_RDWR)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return holder
-    finally:
-        os.close(descriptor)
-    return None
+    return holder if holder and is_alive(home, holder.run_id) else None
 
 
-def dead_runs(home: Home) -> list[str]:
-    """The ids of runs whose process ended without saying so; each is returned once, its marker removed."""
-    dead = []
-    for path in sorted((home.work / "runs").glob("*")):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDWR)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink(missing_ok=True)
-                dead.append(path.name)
-            finally:
-                os.close(descriptor)
-    return dead
-
-
-def _try_connect(path: Path, settings: WarehouseSettings) -> duckdb.DuckDBPyConnection | None:
+def _try_connect(home: Home, settings: WarehouseSettings) -> duckdb.DuckDBPyConnection | str:
+    """A connection, or who keeps it from being made."""
+    path = home.working_database
+    config: dict[str, Any] = {"temp_directory": str(home.work / "tmp")}
+    if settings.memory_limit:
+        config["memory_limit"] = settings.memory_limit
+    if settings.threads:
+        config["threads"] = settings.threads
     with _guard:
-        if path in _open_in_this_process:
-            return None
-        scratch = path.parent / "tmp"
-        config: dict[str, Any] = {"temp_directory": str(scratch)}
-        if settings.memory_limit:
-            config["memory_limit"] = settings.memory_limit
-        if settings.threads:
-            config["threads"] = settings.threads
+        if _identity(home) in _open_in_this_process:
+            return f"another run in this process ({os.getpid()})"
         try:
             connection = duckdb.connect(str(path), config=config)
-        except duckdb.IOException as error:
-            if "lock" in str(error).lower():
-                return None
-            raise WarehouseError(_cannot_open(path, error)) from error
         except duckdb.Error as error:
-            raise WarehouseError(_cannot_open(path, error)) from error
-        _open_in_this_process.add(path)
+            if LOCKED in str(error):
+                process = LOCKING_PROCESS.search(str(error))
+                return f"process {process[1]}" if process else "another process"
+            raise WarehouseError(cannot_open(home, error)) from error
+        _open_in_this_process.add(_identity(home))
         return connection
 
 
-def _cannot_open(path: Path, error: Exception) -> str:
+def _disconnect(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.close()
+    finally:
+        with _guard:
+            _open_in_this_process.discard(_identity(home))
+
+
+def cannot_open(home: Home, error: Exception) -> str:
+    """What to tell a user when the database is there and cannot be used."""
     return (
-        f"The working database {path} cannot be opened: {str(error).splitlines()[0]} If the file is damaged, delete "
-        f"the folder {path.parent}: the next run builds it anew from drops/."
+        f"The working database {home.working_database} cannot be opened: {_first_line(error)} If the file is damaged, "
+        f"move the folder {home.work} away: the next run builds it anew from the files in drops/."
     )
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the wait: Dagster defers signals while resources are set up."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
+def _first_line(error: Exception) -> str:
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return text if text.endswith((".", "!")) else f"{text}."
+
+
+def _identity(home: Home) -> Path:
+    """The database's path without links: the lock binds processes only, and a home may go by two names in one."""
+    return home.working_database.resolve()
+
+
+def _create_database(home: Home) -> None:
+    """Put an empty database in place, whole: a run killed while DuckDB makes a file leaves one that nobody can open."""
+    path = home.working_database
+    if path.exists():
         return
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    new = home.work / f"new-{uuid.uuid4().hex}.duckdb"
     try:
-        yield
+        duckdb.connect(str(new)).close()
+        os.link(new, path)  # unlike a renaming, it never replaces what another run made meanwhile
+    except duckdb.Error as error:
+        raise WarehouseError(cannot_open(home, error)) from error
+    except OSError:
+        pass  # another run was faster; or the file system has no hard links, and DuckDB makes the file in its place
     finally:
-        signal.signal(signal.SIGINT, previous)
+        new.unlink(missing_ok=True)
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)
+def _clear_scratch(home: Home) -> None:
+    """Remove what killed runs left behind; only the run that holds the database may."""
+    for path in [path for pattern in SCRATCH for path in home.work.glob(pattern)]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+@contextlib.contextmanager
+def _noticed_interrupts() -> Iterator[list[int]]:
+    """Collect the interrupts that come while waiting: Dagster defers them while resources are set up.
+
+    A signal that would end the process at once, or that is ignored, keeps its meaning.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    replaced = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in replaced:
+        signal.signal(number, lambda number, _: received.append(number))
+    try:
+        yield received
+    finally:
+        for number, handler in replaced.items():
+            signal.signal(number, handler)

@@ -5,9 +5,11 @@ about: >
   their time; each takes the latest earlier sale that has quantity left, then the one before it, until its
   quantity is used up. What finds no sale stays unmatched. Duplicates and guests take no part. Returns (negative
   quantities of formats without cancellations) are matched in the same way. The pairing is that of a stack: sales put their
-  units on top, cancellations take units off the top, never below the bottom. Height after each event is the running sum
-  less its running minimum below zero; what is left of a sale when a cancellation comes lies below the lowest height
-  in between.
+  units on top, cancellations take units off the top, never below the bottom. The stack's height after each event is the
+  running sum less its running minimum below zero. All heights that occur cut the stack into levels; at each level
+  sales and cancellations take turns, so a cancellation undoes, level by level, the sale before it.
+  An undone part is worth the sale line's amount times the share undone by now, rounded down to the fourth decimal, less the
+  parts undone before, so that the parts of a line undone as a whole add up to its amount.
 key: [sale_order_id, sale_line_no, cancellation_order_id, cancellation_line_no]
 columns:
   customer_id: the customer
@@ -21,32 +23,41 @@ columns:
   quantity: units undone [units]
   amount: the part of the sale line's amount that is undone [currency]
 */
-with undoing as (
-    select distinct customer_id, product_id, unit_price
+with stacks as (
+    select
+        customer_id,
+        product_id,
+        unit_price,
+        row_number() over (order by customer_id, product_id, unit_price) as stack
     from core.order_lines
-    where line_type in ('cancellation', 'return') and quantity < 0 and not is_duplicate and customer_id is not null
+    where customer_id is not null
+        and line_type in ('cancellation', 'return')
+        and quantity < 0
+        and not is_duplicate
+    group by customer_id, product_id, unit_price
 ),
 
 events as (
+    -- at equal times cancellations come first: they undo earlier sales only
     select
+        stacks.stack,
+        row_number() over (
+            partition by stacks.stack
+            order by lines.order_ts, (lines.line_type = 'sale'), lines.order_id, lines.line_no
+        ) as place,
+        lines.line_type = 'sale' as is_sale,
         lines.customer_id,
         lines.product_id,
-        lines.unit_price,
         lines.order_id,
         lines.line_no,
         lines.order_ts,
-        lines.line_type = 'sale' as is_sale,
         lines.quantity,
-        lines.amount,
-        row_number() over (
-            partition by lines.customer_id, lines.product_id, lines.unit_price
-            order by lines.order_ts, (lines.line_type = 'sale'), lines.order_id, lines.line_no
-        ) as place
+        lines.amount
     from core.order_lines as lines
-    join undoing
-        on lines.customer_id = undoing.customer_id
-        and lines.product_id = undoing.product_id
-        and lines.unit_price = undoing.unit_price
+    join stacks
+        on lines.customer_id = stacks.customer_id
+        and lines.product_id = stacks.product_id
+        and lines.unit_price = stacks.unit_price
     where not lines.is_duplicate
         and (
             (lines.line_type = 'sale' and lines.quantity > 0)
@@ -56,103 +67,142 @@ events as (
 
 sums as (
     select
-        *,
-        sum(quantity) over (partition by customer_id, product_id, unit_price order by place) as running_sum
+        stack,
+        place,
+        is_sale,
+        sum(quantity) over (partition by stack order by place) as running_sum
     from events
-),
-
-floors as (
-    select
-        *,
-        least(0, min(running_sum) over (partition by customer_id, product_id, unit_price order by place)) as floor_sum
-    from sums
 ),
 
 heights as (
     select
-        *,
-        running_sum - floor_sum as height_after,
-        coalesce(
-            lag(running_sum - floor_sum) over (partition by customer_id, product_id, unit_price order by place), 0
-        ) as height_before
-    from floors
+        stack,
+        place,
+        is_sale,
+        running_sum - least(0, min(running_sum) over (partition by stack order by place)) as height
+    from sums
 ),
 
-candidates as (
+levels as (
     select
-        sales.customer_id,
-        sales.product_id,
-        sales.unit_price,
-        sales.order_id as sale_order_id,
-        sales.line_no as sale_line_no,
-        sales.order_ts as sold_at,
+        stack,
+        place,
+        is_sale,
+        height,
+        case when height = 0 then 0 else dense_rank() over (partition by stack, height > 0 order by height) end as level
+    from heights
+),
+
+thicknesses as (
+    select stack, level, height - lag(height, 1, 0) over (partition by stack order by level) as thickness
+    from levels
+    where level > 0
+    group by stack, level, height
+),
+
+moves as (
+    select
+        stack,
+        place,
+        is_sale,
+        level as level_after,
+        lag(level, 1, 0) over (partition by stack order by place) as level_before
+    from levels
+),
+
+crossings as (
+    select
+        stack,
+        place,
+        is_sale,
+        unnest(
+            generate_series(least(level_before, level_after) + 1, greatest(level_before, level_after))
+        ) as level
+    from moves
+    where level_before <> level_after
+),
+
+turns as (
+    select
+        stack,
+        level,
+        is_sale,
+        place as cancellation_place,
+        lag(place) over (partition by stack, level order by place) as sale_place
+    from crossings
+),
+
+pairs as (
+    select
+        turns.stack,
+        turns.sale_place,
+        turns.cancellation_place,
+        sum(thicknesses.thickness) as quantity
+    from turns
+    join thicknesses on turns.stack = thicknesses.stack and turns.level = thicknesses.level
+    where not turns.is_sale
+    group by turns.stack, turns.sale_place, turns.cancellation_place
+),
+
+undone as (
+    select
+        stack,
+        sale_place,
+        cancellation_place,
+        cast(quantity as decimal(18, 4)) as quantity,
+        cast(
+            sum(quantity) over (partition by stack, sale_place order by cancellation_place) as decimal(18, 4)
+        ) as undone_by_now
+    from pairs
+),
+
+estimates as (
+    -- DuckDB divides in DOUBLE only: start surely below (a double is off by less than 0.1) and add the rest, exactly
+    select
+        undone.*,
         sales.quantity as sale_quantity,
         sales.amount as sale_amount,
-        sales.place as sale_place,
-        sales.height_before as sale_bottom,
-        sales.height_after as sale_top,
-        cancellations.order_id as cancellation_order_id,
-        cancellations.line_no as cancellation_line_no,
-        cancellations.order_ts as cancelled_at,
-        cancellations.place as cancellation_place,
-        cancellations.height_after as taken_bottom,
-        cancellations.height_before as taken_top
-    from heights as sales
-    join heights as cancellations
-        on sales.customer_id = cancellations.customer_id
-        and sales.product_id = cancellations.product_id
-        and sales.unit_price = cancellations.unit_price
-        and sales.place < cancellations.place
-        and sales.height_before < cancellations.height_before
-        and sales.height_after > cancellations.height_after
-    where sales.is_sale and not cancellations.is_sale
+        cast(
+            cast(sales.amount as double) * cast(undone.undone_by_now as double) / cast(sales.quantity as double) - 1
+            as decimal(19, 4)
+        ) as estimate
+    from undone
+    join events as sales on undone.stack = sales.stack and undone.sale_place = sales.place
 ),
 
-lowest as (
+remainders as (
     select
-        candidates.sale_order_id,
-        candidates.sale_line_no,
-        candidates.cancellation_order_id,
-        candidates.cancellation_line_no,
-        min(heights.height_after) as lowest_between
-    from candidates
-    join heights
-        on candidates.customer_id = heights.customer_id
-        and candidates.product_id = heights.product_id
-        and candidates.unit_price = heights.unit_price
-        and heights.place >= candidates.sale_place
-        and heights.place < candidates.cancellation_place
-    group by 1, 2, 3, 4
+        *,
+        cast(sale_amount as decimal(19, 4)) * undone_by_now - estimate * sale_quantity as remainder,
+        cast(sale_quantity as decimal(19, 4)) * cast(0.0001 as decimal(5, 4)) as step
+    from estimates
 ),
 
-matched as (
+worth as (
     select
-        candidates.*,
-        least(candidates.sale_top, lowest.lowest_between, candidates.taken_top)
-        - greatest(candidates.sale_bottom, candidates.taken_bottom) as matched_quantity
-    from candidates
-    join lowest
-        on candidates.sale_order_id = lowest.sale_order_id
-        and candidates.sale_line_no = lowest.sale_line_no
-        and candidates.cancellation_order_id = lowest.cancellation_order_id
-        and candidates.cancellation_line_no = lowest.cancellation_line_no
+        *,
+        estimate
+        + cast((remainder - remainder % step) / step as decimal(9, 0)) * cast(0.0001 as decimal(5, 4)) as amount_by_now
+    from remainders
 )
 
 select
-    customer_id,
-    product_id,
-    sale_order_id,
-    sale_line_no,
-    sold_at,
-    cancellation_order_id,
-    cancellation_line_no,
-    cancelled_at,
-    cast(matched_quantity as decimal(18, 4)) as quantity,
+    sales.customer_id,
+    sales.product_id,
+    sales.order_id as sale_order_id,
+    sales.line_no as sale_line_no,
+    sales.order_ts as sold_at,
+    cancellations.order_id as cancellation_order_id,
+    cancellations.line_no as cancellation_line_no,
+    cancellations.order_ts as cancelled_at,
+    worth.quantity,
     cast(
-        case
-            when matched_quantity = sale_quantity then sale_amount
-            else cast(sale_amount as double) * cast(matched_quantity as double) / cast(sale_quantity as double)
-        end as decimal(18, 4)
+        worth.amount_by_now
+        - lag(worth.amount_by_now, 1, 0) over (
+            partition by worth.stack, worth.sale_place
+            order by worth.cancellation_place
+        ) as decimal(18, 4)
     ) as amount
-from matched
-where matched_quantity > 0
+from worth
+join events as sales on worth.stack = sales.stack and worth.sale_place = sales.place
+join events as cancellations on worth.stack = cancellations.stack and worth.cancellation_place = cancellations.place

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from retail_pipeline.assets.table_checks import Finding, TableCheck, no_rows, unique_key
+from retail_pipeline.assets.table_checks import Finding, TableCheck, equal_totals, no_rows, unique_key
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
 
@@ -29,23 +29,28 @@ def find_dates_out_of_range(warehouse: Warehouse) -> Finding:
 
 CHECKS: list[TableCheck] = [
     unique_key("core.order_lines", "order_id", "line_no"),
-    no_rows(
+    equal_totals(
         "core.order_lines",
         "rows_equal_raw",
         "every line of raw.transactions is here exactly once, with its money to the last digit",
         """
-        select *
-        from (
-            select
-                (select count(*) from raw.transactions) as raw_lines,
-                (select count(*) from core.order_lines) as core_lines,
-                (
-                    select sum(coalesce(amount, cast(quantity * unit_price - coalesce(discount, 0) as decimal(18, 4))))
-                    from raw.transactions
-                ) as raw_amount,
-                (select sum(amount) from core.order_lines) as core_amount
-        )
-        where raw_lines <> core_lines or raw_amount is distinct from core_amount
+        select
+            count(*) as lines,
+            sum(cast(hash(drop_id, source_row) as hugeint)) as sum_of_places,
+            sum(amount) as amount
+        from core.order_lines
+        """,
+        """
+        select
+            count(*) as lines,
+            sum(cast(hash(drop_id, source_row) as hugeint)) as sum_of_places,
+            sum(
+                coalesce(
+                    amount,
+                    cast(cast(quantity as decimal(19, 4)) * unit_price - coalesce(discount, 0) as decimal(18, 4))
+                )
+            ) as amount
+        from raw.transactions
         """,
         remedy=REBUILD,
     ),
@@ -56,30 +61,35 @@ CHECKS: list[TableCheck] = [
         find_dates_out_of_range,
     ),
     unique_key("core.orders", "order_id"),
-    no_rows(
+    equal_totals(
         "core.orders",
         "money_equals_lines",
         "orders hold the lines without duplicates, and their amounts to the last digit",
-        """
-        select *
-        from (
-            select
-                (select count(*) from core.order_lines where not is_duplicate) as lines,
-                (select coalesce(sum(lines), 0) from core.orders) as lines_in_orders,
-                (select sum(amount) from core.order_lines where not is_duplicate) as amount,
-                (select sum(amount) from core.orders) as amount_in_orders
-        )
-        where lines <> lines_in_orders or amount is distinct from amount_in_orders
-        """,
+        "select coalesce(sum(lines), 0) as lines, sum(amount) as amount from core.orders",
+        "select count(*) as lines, sum(amount) as amount from core.order_lines where not is_duplicate",
         remedy=REBUILD,
     ),
     unique_key("core.customers", "customer_id"),
     no_rows(
         "core.customers",
-        "orders_have_customers",
-        "every order's customer is here",
-        "select order_id, customer_id from core.orders anti join core.customers using (customer_id) "
+        "lines_have_customers",
+        "every line's customer is here, unless it is a guest's",
+        "select distinct customer_id from core.order_lines anti join core.customers using (customer_id) "
         "where customer_id is not null",
+        remedy=REBUILD,
+    ),
+    equal_totals(
+        "core.customers",
+        "money_equals_lines",
+        "customers hold the sales and the returns of their lines to the last digit",
+        "select sum(sales_amount) as sales, sum(returns_amount) as returned from core.customers",
+        """
+        select
+            sum(case when line_type = 'sale' then amount else 0 end) as sales,
+            sum(case when line_type in ('return', 'cancellation') then amount else 0 end) as returned
+        from core.order_lines
+        where customer_id is not null and not is_duplicate
+        """,
         remedy=REBUILD,
     ),
     unique_key("core.products", "product_id"),
@@ -90,7 +100,32 @@ CHECKS: list[TableCheck] = [
         "select distinct product_id from core.order_lines anti join core.products using (product_id)",
         remedy=REBUILD,
     ),
+    equal_totals(
+        "core.products",
+        "money_equals_lines",
+        "products hold the units and the sales of their lines to the last digit",
+        "select sum(units) as units, sum(sales_amount) as sales from core.products",
+        """
+        select
+            sum(case when line_type = 'sale' then quantity else 0 end) as units,
+            sum(case when line_type = 'sale' then amount else 0 end) as sales
+        from core.order_lines
+        where not is_duplicate
+        """,
+        remedy=REBUILD,
+    ),
     unique_key("core.calendar", "date_day"),
+    no_rows(
+        "core.calendar",
+        "lines_have_days",
+        "every line's day is here",
+        "select distinct order_date from core.order_lines "
+        "anti join core.calendar on order_lines.order_date = calendar.date_day",
+        remedy=REBUILD,
+    ),
+    unique_key(
+        "core.cancellation_matches", "sale_order_id", "sale_line_no", "cancellation_order_id", "cancellation_line_no"
+    ),
     no_rows(
         "core.cancellation_matches",
         "never_more_than_sold",
@@ -112,6 +147,24 @@ CHECKS: list[TableCheck] = [
             on cancellation_order_id = lines.order_id and cancellation_line_no = lines.line_no
         group by all
         having sum(matches.quantity) > coalesce(max(-lines.quantity), 0)
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "core.cancellation_matches",
+        "undone_sales_come_to_nothing",
+        "of a sale line undone as a whole, all of its amount is undone, to the last digit",
+        """
+        select
+            matches.sale_order_id as order_id,
+            matches.sale_line_no as line_no,
+            sum(matches.amount) as undone,
+            max(lines.amount) as amount
+        from core.cancellation_matches as matches
+        join core.order_lines as lines
+            on matches.sale_order_id = lines.order_id and matches.sale_line_no = lines.line_no
+        group by all
+        having sum(matches.quantity) = max(lines.quantity) and sum(matches.amount) <> max(lines.amount)
         """,
         remedy=REBUILD,
     ),

@@ -1,29 +1,44 @@
 /*
 row: a known customer, whatever their lines are
-about: Guests are not here. The country is that of the customer's latest order.
+about: >
+  Guests are not here. Figures leave duplicates aside. Should an order hold lines of several customers, each has their
+  own part of it. The country is that of the customer's latest order, the first in the alphabet if it holds several.
 key: [customer_id]
 columns:
   customer_id: the customer's id
-  first_order_ts: their first order that is a sale, null if none [store time]
-  last_order_ts: their last order that is a sale, null if none [store time]
-  orders: orders that are sales [orders]
+  first_order_ts: their first order with a sale, null if none [store time]
+  last_order_ts: their last order with a sale, null if none [store time]
+  orders: orders with a sale [orders]
   country: the country of their latest order
   sales_amount: value of their sale lines, before cancellations [currency]
   returns_amount: value of their returns and cancellations, negative [currency]
 */
-with ranked as (
+with customer_orders as (
+    select
+        customer_id,
+        order_id,
+        min(order_ts) as order_ts,
+        max(case when line_type = 'sale' then 1 else 0 end) as sales,
+        min(country) as country,
+        sum(case when line_type = 'sale' then amount else 0 end) as sales_amount,
+        sum(case when line_type in ('return', 'cancellation') then amount else 0 end) as returns_amount
+    from core.order_lines
+    where customer_id is not null and not is_duplicate
+    group by customer_id, order_id
+),
+
+ranked as (
     select
         *,
         row_number() over (partition by customer_id order by order_ts desc, order_id desc) as place
-    from core.orders
-    where customer_id is not null
+    from customer_orders
 )
 
 select
     customer_id,
-    min(case when order_type = 'sale' then order_ts end) as first_order_ts,
-    max(case when order_type = 'sale' then order_ts end) as last_order_ts,
-    count(case when order_type = 'sale' then 1 end) as orders,
+    min(case when sales = 1 then order_ts end) as first_order_ts,
+    max(case when sales = 1 then order_ts end) as last_order_ts,
+    cast(sum(sales) as bigint) as orders,
     max(case when place = 1 then country end) as country,
     cast(sum(sales_amount) as decimal(18, 4)) as sales_amount,
     cast(sum(returns_amount) as decimal(18, 4)) as returns_amount

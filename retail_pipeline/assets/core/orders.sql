@@ -1,8 +1,9 @@
 /*
 row: an order
 about: >
-  Totals leave duplicates aside. An order is a sale if it has a sale line, else what most of its lines are. Should the lines
-  of an order disagree on the customer, the country or another attribute, the first in the alphabet stands.
+  Totals leave duplicates aside. An order is the first of sale, cancellation, return, charge and adjustment that one of
+  its lines is. Should the lines of an order disagree on the customer, the country or another attribute, the first in the
+  alphabet stands.
 key: [order_id]
 incremental:
   key: order_id

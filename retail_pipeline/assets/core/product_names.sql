@@ -12,7 +12,10 @@ columns:
 */
 with lines as (
     select
-        case when formats.upper_case_products then upper(trim(lines.product_id)) else trim(lines.product_id) end as product_id,
+        case
+            when formats.upper_case_products then upper(trim(lines.product_id))
+            else trim(lines.product_id)
+        end as product_id,
         trim(lines.product_name) as product_name,
         lines.order_ts
     from raw.transactions as lines

@@ -75,15 +75,27 @@ scores as (
         *,
         case
             when $recency_days_thresholds is null then cast(least(5, 1 + floor(5 * r_rank)) as integer)
-            else cast(1 + len(list_filter(cast($recency_days_thresholds as double[]), lambda limit_: recency_days <= limit_)) as integer)
+            else cast(
+                1 + array_length(
+                    list_filter(cast($recency_days_thresholds as double[]), lambda threshold: recency_days <= threshold)
+                ) as integer
+            )
         end as r_score,
         case
             when $frequency_thresholds is null then cast(least(5, 1 + floor(5 * f_rank)) as integer)
-            else cast(1 + len(list_filter(cast($frequency_thresholds as double[]), lambda limit_: frequency >= limit_)) as integer)
+            else cast(
+                1 + array_length(
+                    list_filter(cast($frequency_thresholds as double[]), lambda threshold: frequency >= threshold)
+                ) as integer
+            )
         end as f_score,
         case
             when $monetary_thresholds is null then cast(least(5, 1 + floor(5 * m_rank)) as integer)
-            else cast(1 + len(list_filter(cast($monetary_thresholds as double[]), lambda limit_: monetary >= limit_)) as integer)
+            else cast(
+                1 + array_length(
+                    list_filter(cast($monetary_thresholds as double[]), lambda threshold: monetary >= threshold)
+                ) as integer
+            )
         end as m_score
     from ranks
 ),
@@ -115,7 +127,7 @@ select
     r_score,
     f_score,
     m_score,
-    concat(r_score, f_score, m_score) as rfm_score,
+    cast(r_score as varchar) || cast(f_score as varchar) || cast(m_score as varchar) as rfm_score,
     segment,
     case
         when segment = 'Champions' then 'Champions'

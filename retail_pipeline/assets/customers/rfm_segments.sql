@@ -1,5 +1,6 @@
 /*
 row: a segment that has customers
+about: Shares and means are quotients of exact sums, so that they do not differ from run to run.
 key: [segment]
 columns:
   segment: the segment
@@ -23,8 +24,8 @@ select
     coalesce(
         cast(sum(monetary) as double) / nullif(cast(sum(sum(monetary)) over () as double), 0), 0
     ) as share_revenue,
-    avg(recency_days) as avg_recency_days,
-    avg(frequency) as avg_frequency,
-    avg(cast(monetary as double)) as avg_monetary
+    cast(sum(recency_days) as double) / count(*) as avg_recency_days,
+    cast(sum(frequency) as double) / count(*) as avg_frequency,
+    cast(sum(monetary) as double) / count(*) as avg_monetary
 from customers.rfm_scores
 group by segment, segment_group

@@ -13,15 +13,17 @@ def find_high_rejected_share(warehouse: Warehouse) -> Finding:
         "select file_name, rows_rejected, rows_read, rows_rejected / rows_read as share from raw.drops "
         "where rows_read > 0 order by share desc, file_name limit 1"
     )
-    if worst is None or worst[3] <= quality.rejected_share_warn:
+    if worst is None or worst[3] <= min(quality.rejected_share_warn, quality.rejected_share_fail):
         return Finding(True, "no drop has more rejected rows than quality.rejected_share_warn allows")
     name, rejected, read, share = worst
-    text = f"{name}: {rejected:,} of {read:,} rows rejected ({share:.1%}); see raw.rejected_rows for reasons. "
-    if share > quality.rejected_share_fail:
-        return Finding(
-            False, f"{text}Mend the file and {RELOAD[0].lower()}{RELOAD[1:]} Or raise quality.rejected_share_fail."
-        )
-    return Finding(False, text, severity="WARN")
+    text = f"{name}: {rejected:,} of {read:,} rows rejected ({share:.1%}); raw.rejected_rows says why."
+    if share <= quality.rejected_share_fail:
+        return Finding(False, text, severity="WARN")
+    return Finding(
+        False,
+        f"{text} Mend the file and load it again with 'retail run --reload {name}', or raise "
+        "quality.rejected_share_fail.",
+    )
 
 
 CHECKS: list[TableCheck] = [
@@ -69,11 +71,18 @@ CHECKS: list[TableCheck] = [
         remedy=RELOAD,
     ),
     no_rows(
+        "raw.rejected_rows",
+        "rows_are_of_a_drop",
+        "every rejected line belongs to a drop of the ledger",
+        "select drop_id, count(*) as rows from raw.rejected_rows anti join raw.drops using (drop_id) group by drop_id",
+        remedy=RELOAD,
+    ),
+    no_rows(
         "raw.refused_files",
         "every_file_is_readable",
         "no file in drops/ was refused",
-        "select file_name, reason from raw.refused_files",
-        remedy="Mend or remove the files.",
+        "select file_name from raw.refused_files",
+        remedy="raw.refused_files says why. Mend or remove the files.",
         blocking=False,
     ),
 ]

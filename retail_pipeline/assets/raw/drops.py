@@ -9,7 +9,7 @@ from retail_pipeline.ingest.loader import load_drops
 from retail_pipeline.ingest.raw_tables import FORMATS_TABLE, RAW_TABLES, RawTable, format_rows
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.resource import WarehouseResource
-from retail_pipeline.warehouse.warehouse import Materialisation
+from retail_pipeline.warehouse.warehouse import Materialisation, Warehouse
 
 LOAD_OP = "load_drops"
 
@@ -51,16 +51,21 @@ def build_raw_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     )
     def formats(warehouse: WarehouseResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         opened = warehouse.warehouse
-        built = opened.write_rows(
-            FORMATS_TABLE.name,
-            format_rows(),
-            types={name: type_ for name, (type_, _) in FORMATS_TABLE.columns.items()},
-            row_is=FORMATS_TABLE.row,
-            columns=FORMATS_TABLE.descriptions,
-        )
+        built = write_formats(opened)
         return dg.MaterializeResult(metadata=table_metadata(opened, built, FORMATS_TABLE.descriptions))
 
     return [load, formats]
+
+
+def write_formats(warehouse: Warehouse) -> Materialisation:
+    """The registry of formats into ``raw.formats``."""
+    return warehouse.write_rows(
+        FORMATS_TABLE.name,
+        format_rows(),
+        types={name: type_ for name, (type_, _) in FORMATS_TABLE.columns.items()},
+        row_is=FORMATS_TABLE.row,
+        columns=FORMATS_TABLE.descriptions,
+    )
 
 
 def _spec(table: RawTable, settings: Settings) -> dg.AssetSpec:

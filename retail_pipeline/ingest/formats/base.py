@@ -77,8 +77,8 @@ class Recognised:
 
 
 def fold(header: str) -> str:
-    """A header as it is compared: no byte-order mark, no outer blanks, no case."""
-    return header.replace("\ufeff", "").strip().casefold()
+    """A header as it is compared: no byte-order mark, no case, no outer blanks, one blank where there are more."""
+    return " ".join(header.replace("\ufeff", "").split()).casefold()
 
 
 def recognise(header: Sequence[str], formats: Sequence[Format], what: str) -> Recognised:
@@ -102,11 +102,15 @@ def recognise(header: Sequence[str], formats: Sequence[Format], what: str) -> Re
         formats, key=lambda each: sum(fold(name) in folded for name in each.required.values()) / len(each.required)
     )
     lacking = [name for name in nearest.required.values() if fold(name) not in folded]
-    shown = ", ".join(name.strip()[:40] for name in header[:12]) + (", …" if len(header) > 12 else "")
+    shown = ", ".join(_shown(name) for name in header[:12]) + (", …" if len(header) > 12 else "")
     raise UnreadableDropError(
         f"{what} fits no known format. Its columns are: {shown}. Nearest is {nearest.name} ({nearest.title}); "
         f"it lacks: {', '.join(lacking)}. Rename the columns or export in one of: {', '.join(f.name for f in formats)}."
     )
+
+
+def _shown(name: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in name[:40]).strip()
 
 
 def _fit(candidate: Format, header: Sequence[str], folded: list[str], what: str) -> Recognised | None:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from retail_pipeline.ingest.formats.base import Format, LineRules
 
 US_TIMESTAMPS = (
-    (r"^\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d{2}$", "%m/%d/%Y %H:%M"),
+    (r"^\d{1,2}/\d{1,2}/[1-9]\d{3} \d{1,2}:\d{2}$", "%m/%d/%Y %H:%M"),
     (r"^\d{1,2}/\d{1,2}/\d{2} \d{1,2}:\d{2}$", "%m/%d/%y %H:%M"),
-    (r"^\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d{2}:\d{2}$", "%m/%d/%Y %H:%M:%S"),
+    (r"^\d{1,2}/\d{1,2}/[1-9]\d{3} \d{1,2}:\d{2}:\d{2}$", "%m/%d/%Y %H:%M:%S"),
 )
 
 ONLINE_RETAIL = Format(

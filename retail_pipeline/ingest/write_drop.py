@@ -1,0 +1,153 @@
+"""Writing what one drop holds into ``raw.*``, and taking what it held before out again.
+
+Everything here is called inside the one transaction in which a drop loads.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from retail_pipeline.errors import UnreadableDropError
+from retail_pipeline.ingest.drops import DroppedFile
+from retail_pipeline.ingest.formats.base import RAW_FIELDS
+from retail_pipeline.ingest.parse_lines import typed_select
+from retail_pipeline.ingest.raw_tables import DROPS, REJECTED_ROWS, TRANSACTIONS
+from retail_pipeline.ingest.staged import Reject, Staged
+from retail_pipeline.warehouse.warehouse import Warehouse
+from retail_pipeline.warehouse.working_database import utc_now
+
+LONGEST_RAW = 10_000
+REJECTS_AT_ONCE = 20_000
+RAW_ORDER_LOG = "order_id"
+CHANGED_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS)
+
+
+def replace_drop(
+    warehouse: Warehouse, drop: DroppedFile, digest: str, staged: Sequence[Staged], replaced: Sequence[str]
+) -> None:
+    """Write a drop's lines, rejects and ledger entry, in place of those of the drops it replaces."""
+    drop_id = digest[:16]
+    gone = sorted({*replaced, drop_id})
+    first_load = not warehouse.count(TRANSACTIONS.name)
+    _remove(warehouse, gone)
+    for part in staged:
+        _write_lines(warehouse, part, drop_id)
+    _write_ledger(warehouse, drop, digest, staged)
+    _require_that_rows_add_up(warehouse, drop, drop_id)
+    _record_change(warehouse, gone, first_load=first_load)
+    warehouse.execute("drop table removed_orders")
+
+
+def _write_lines(warehouse: Warehouse, staged: Staged, drop_id: str) -> None:
+    """Good lines into ``raw.transactions``, the others into ``raw.rejected_rows``."""
+    select = typed_select(staged.recognised, f"temp.{staged.table}")
+    before = warehouse.count(TRANSACTIONS.name)
+    warehouse.execute(
+        f"insert into raw.transactions select $drop_id, source_row, {', '.join(RAW_FIELDS)} from ({select}) "
+        "where reason is null",
+        {"drop_id": drop_id},
+    )
+    loaded = warehouse.count(TRANSACTIONS.name) - before
+    _write_rejects(warehouse, staged, staged.rejects, drop_id)
+    if loaded + len(staged.rejects) < staged.rows_read:
+        warehouse.execute(
+            "create or replace temp table faulty_lines as select source_row, reason, "
+            f"row_number() over (order by source_row) as place from ({select}) where reason is not null"
+        )
+        for rejects in _faulty_lines(warehouse):
+            _write_rejects(warehouse, staged, rejects, drop_id)
+        warehouse.execute("drop table faulty_lines")
+
+
+def _faulty_lines(warehouse: Warehouse) -> Iterator[list[Reject]]:
+    for done in range(0, warehouse.count("temp.faulty_lines"), REJECTS_AT_ONCE):
+        rows = warehouse.execute(
+            "select source_row, reason from faulty_lines where place > ? and place <= ? order by place",
+            [done, done + REJECTS_AT_ONCE],
+        ).fetchall()
+        yield [Reject(*row) for row in rows]
+
+
+def _write_rejects(warehouse: Warehouse, staged: Staged, rejects: Sequence[Reject], drop_id: str) -> None:
+    import pyarrow as pa
+
+    prefix = f"{staged.place}: " if staged.place else ""
+    for first in range(0, len(rejects), REJECTS_AT_ONCE):
+        some = rejects[first : first + REJECTS_AT_ONCE]
+        lines = [reject.source_row for reject in some]
+        table = pa.table(
+            {
+                "source_row": pa.array(lines, pa.int64()),
+                "reason": pa.array([prefix + reject.reason for reject in some], pa.string()),
+                "raw": pa.array([text[:LONGEST_RAW] for text in staged.raw_texts(lines)], pa.string()),
+            }
+        )
+        warehouse.connection.register("rejected_lines", table)
+        try:
+            warehouse.execute(
+                "insert into raw.rejected_rows select $drop_id, source_row, reason, raw from rejected_lines",
+                {"drop_id": drop_id},
+            )
+        finally:
+            warehouse.connection.unregister("rejected_lines")
+
+
+def _write_ledger(warehouse: Warehouse, drop: DroppedFile, digest: str, staged: Sequence[Staged]) -> None:
+    warehouse.execute(
+        """
+        insert into raw.drops
+        select $drop_id, $file_name, $format, $sha256, $bytes, $rows_read, count(*),
+            (select count(*) from raw.rejected_rows where drop_id = $drop_id), min(order_ts), max(order_ts), $loaded_at
+        from raw.transactions
+        where drop_id = $drop_id
+        """,
+        {
+            "drop_id": digest[:16],
+            "file_name": drop.name,
+            "format": staged[0].recognised.format.name,
+            "sha256": digest,
+            "bytes": drop.size,
+            "rows_read": sum(part.rows_read for part in staged),
+            "loaded_at": utc_now(),
+        },
+    )
+
+
+def _require_that_rows_add_up(warehouse: Warehouse, drop: DroppedFile, drop_id: str) -> None:
+    row = warehouse.row("select rows_read, rows_loaded, rows_rejected from raw.drops where drop_id = ?", [drop_id])
+    assert row is not None
+    if row[0] != row[1] + row[2]:
+        raise UnreadableDropError(
+            f"{drop.name}: of {row[0]:,} rows read {row[1]:,} could be loaded and {row[2]:,} rejected, so nothing was "
+            "loaded. This is an error of the pipeline: please report it."
+        )
+
+
+def _remove(warehouse: Warehouse, drop_ids: Sequence[str]) -> None:
+    """Take the lines of drops out, after noting the orders they belong to."""
+    warehouse.execute(
+        "create or replace temp table removed_orders as "
+        "select distinct order_id from raw.transactions where drop_id in (select unnest(?))",
+        [list(drop_ids)],
+    )
+    for table in CHANGED_TABLES:
+        warehouse.execute(f"delete from {table.name} where drop_id in (select unnest(?))", [list(drop_ids)])
+
+
+def _record_change(warehouse: Warehouse, drop_ids: Sequence[str], *, first_load: bool) -> None:
+    for table in CHANGED_TABLES:
+        generation = warehouse.books.record_table(
+            table.name,
+            row_is=table.row,
+            rows=warehouse.count(table.name),
+            upstream=(),
+            fingerprint="",
+            changed=True,
+            rebuilt=first_load or table is not TRANSACTIONS,
+        )
+        if table is TRANSACTIONS and not first_load:
+            loaded = ", ".join(f"'{drop_id}'" for drop_id in drop_ids)
+            warehouse.books.log_changed_keys(
+                table.name,
+                RAW_ORDER_LOG,
+                f"select order_id from raw.transactions where drop_id in ({loaded}) union from removed_orders",
+                generation,
+            )

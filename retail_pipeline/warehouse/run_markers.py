@@ -1,0 +1,87 @@
+"""A locked file for each run under way, by which the next run learns that an earlier one died.
+
+The kernel drops the lock when the process ends in whatever way; a run that ends by itself removes its file. What
+is there and not locked belongs to a run that was killed.
+"""
+
+import contextlib
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from retail_pipeline.home import Home
+
+
+class RunMarker:
+    """A lock on a file in ``work/runs/``, held for as long as the run's process lives."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    def hold(cls, home: Home, run_id: str) -> "RunMarker":
+        """Mark a run as alive. The file shows under its name only once it is locked."""
+        folder = _folder(home)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{run_id}.{uuid.uuid4().hex[:8]}"
+        hidden = folder / f".{name}"
+        descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            hidden.rename(folder / name)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(folder / name, descriptor)
+
+    def release(self) -> None:
+        """The run has ended by itself."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        os.close(self._descriptor)
+
+
+def is_alive(home: Home, run_id: str) -> bool:
+    """Whether a process holds a marker of the run."""
+    return any(_is_locked(path) for path in _markers(home) if _run_of(path) == run_id)
+
+
+def dead_runs(home: Home) -> Iterator[str]:
+    """The ids of runs whose process ended without saying so.
+
+    A marker goes when the next id is asked for: should the caller die over one, the next caller learns of it again.
+    """
+    for path in _markers(home):
+        if not _is_locked(path) and path.exists():  # a run that ends by itself takes its file away, then the lock
+            yield _run_of(path)
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _folder(home: Home) -> Path:
+    return home.work / "runs"
+
+
+def _markers(home: Home) -> list[Path]:
+    return sorted(path for path in _folder(home).glob("*") if not path.name.startswith("."))
+
+
+def _run_of(marker: Path) -> str:
+    return marker.name.rsplit(".", 1)[0]
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

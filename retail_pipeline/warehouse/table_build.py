@@ -1,0 +1,111 @@
+"""Building a table from its file: as a whole, only the affected keys' rows, or not at all."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from retail_pipeline.errors import WarehouseError
+from retail_pipeline.warehouse.incremental import compute_fresh_rows, find_affected_keys, replace_affected_rows
+from retail_pipeline.warehouse.sql_file import SqlTable
+
+if TYPE_CHECKING:
+    from retail_pipeline.warehouse.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Materialisation:
+    """What building a table did. ``mode`` is 'full', 'incremental' or 'unchanged'."""
+
+    table: str
+    rows: int
+    seconds: float
+    mode: str
+    affected_keys: int | None = None
+
+
+def build_sql_table(warehouse: "Warehouse", table: SqlTable, parameters: Mapping[str, Any]) -> Materialisation:
+    """What :meth:`~retail_pipeline.warehouse.warehouse.Warehouse.run_select` does."""
+    started = time.perf_counter()
+    with warehouse.remembered_failure(table.name):
+        bound = _bind(table, parameters)
+        made_by = f"{table.code_version} {table.incremental} {sorted(bound.items())}"
+        fingerprint = hashlib.sha256(made_by.encode()).hexdigest()[:16]
+        affected = _count_affected_keys(warehouse, table, fingerprint)
+        if affected != 0:
+            columns = warehouse.result_columns(table.name, table.query, bound)
+            table.check_columns([name for name, _ in columns])
+            if affected and columns != list(warehouse.columns(table.name).items()):
+                affected = None  # a type upstream has changed
+        if affected:
+            compute_fresh_rows(warehouse, table, bound)
+        with warehouse.transaction():
+            if affected is None:
+                _rebuild(warehouse, table, bound, fingerprint)
+            else:
+                _replace_affected(warehouse, table, affected, fingerprint)
+    mode = "full" if affected is None else "incremental" if affected else "unchanged"
+    keys = affected if table.incremental else None
+    return Materialisation(table.name, warehouse.count(table.name), time.perf_counter() - started, mode, keys)
+
+
+def _bind(table: SqlTable, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    missing = set(table.parameters) - set(parameters)
+    if missing:
+        raise WarehouseError(f"{table.path}: nothing is bound to ${', $'.join(sorted(missing))}.")
+    return {name: parameters[name] for name in table.parameters}
+
+
+def _count_affected_keys(warehouse: "Warehouse", table: SqlTable, fingerprint: str) -> int | None:
+    """How many keys' rows must be replaced; None asks for a full build."""
+    tables = warehouse.books.tables()
+    state = tables.get(table.name)
+    if warehouse.full or table.is_volatile or state is None or state.fingerprint != fingerprint:
+        return None
+    if list(warehouse.columns(table.name)) != list(table.columns):
+        return None
+    if table.incremental:
+        return find_affected_keys(warehouse, table, state, tables)
+    unchanged = all(
+        source in tables and tables[source].generation <= state.seen_generation for source in table.upstream
+    )
+    return 0 if unchanged else None
+
+
+def _rebuild(warehouse: "Warehouse", table: SqlTable, bound: dict[str, Any], fingerprint: str) -> None:
+    compare = table.log_changes and list(warehouse.columns(table.name)) == list(table.columns)
+    if compare:
+        warehouse.execute(f"create or replace temp table rows_before as from {table.name}")
+    warehouse.replace(table.name, table.query, bound)
+    warehouse.describe(table.name, table.row, table.columns)
+    generation = _record(warehouse, table, fingerprint, changed=True, rebuilt=not compare)
+    if compare:
+        added = f"from {table.name} except all from temp.rows_before"
+        removed = f"from temp.rows_before except all from {table.name}"
+        key = table.key[0]
+        differing = f"select {key} from (({added}) union all ({removed}))"
+        warehouse.books.log_changed_keys(table.name, key, differing, generation)
+        warehouse.execute("drop table temp.rows_before")
+
+
+def _replace_affected(warehouse: "Warehouse", table: SqlTable, affected: int, fingerprint: str) -> None:
+    if affected:
+        replace_affected_rows(warehouse, table)
+    warehouse.keep_described(table.name, table.row, table.columns)
+    generation = _record(warehouse, table, fingerprint, changed=affected > 0, rebuilt=False)
+    if affected and table.incremental:
+        keys = "select key_value from temp.affected_keys"
+        warehouse.books.log_changed_keys(table.name, table.incremental.key, keys, generation)
+
+
+def _record(warehouse: "Warehouse", table: SqlTable, fingerprint: str, *, changed: bool, rebuilt: bool) -> int:
+    return warehouse.books.record_table(
+        table.name,
+        row_is=table.row,
+        rows=warehouse.count(table.name),
+        upstream=table.upstream,
+        fingerprint=fingerprint,
+        changed=changed,
+        rebuilt=rebuilt,
+    )

@@ -1,0 +1,286 @@
+"""Every data check: silent on good tables, loud on each table corrupted on purpose, and what it says and blocks."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from retail_pipeline.assets.table_checks import TableCheck, equal_totals, look, no_rows
+from retail_pipeline.definitions import CHECKS
+from retail_pipeline.home import Home
+from retail_pipeline.warehouse.snapshot import current_snapshot
+from retail_pipeline.warehouse.warehouse import Warehouse
+from retail_pipeline.warehouse.working_database import utc_now
+from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, built, online_retail_csv
+from retail_pipeline_tests.stores import CANONICAL_HEADER, canonical, refresh, write_drop
+
+UCI_LINES = [
+    ["1", "MUG1", "MUG", 6, "12/1/2010 8:26", "2.50", "100", "France"],
+    ["1", "MUG1", "MUG", 6, "12/1/2010 8:26", "2.50", "100", "France"],
+    ["1", "POST", "POSTAGE", 1, "12/1/2010 8:26", "18.00", "100", "France"],
+    ["2", "MUG1", "MUG", 3, "12/3/2010 8:26", "2.50", "100", "France"],
+    ["C3", "MUG1", "MUG", -4, "12/7/2010 8:26", "2.50", "100", "France"],
+    ["4", "CUP1", "CUP", 1, "12/9/2010 8:26", "1.25", "", "Italy"],
+    ["6", "CUP1", "CUP", 2, "12/9/2010 9:26", "1.25", "200", "Italy"],
+]
+CANONICAL_LINES = [
+    ["7", "2024-05-31 17:45:00", "anna", "P", "Pen", 1, "2", "France"],
+    ["8", "2024-06-01 17:45:00", "anna", "P", "Pen", -1, "2", "France"],
+    ["9", "2024-06-02 17:45:00", "bert", "Q", "Pot", 5, "3", "France"],
+]
+
+CORRUPTIONS: dict[str, list[str]] = {
+    "raw.drops:rows_reconcile": [
+        "update raw.drops set rows_loaded = rows_loaded + 1, rows_read = rows_read + 1",
+        "update raw.drops set rows_read = rows_read + 1",
+        "update raw.drops set rows_rejected = 1, rows_read = rows_read + 1",
+        "delete from raw.transactions where order_id = '4'",
+        "insert into raw.rejected_rows select drop_id, 99, 'why', 'what' from raw.drops",
+    ],
+    "raw.drops:key_is_unique": [
+        "insert into raw.drops from raw.drops limit 1",
+        "update raw.drops set drop_id = null where file_name = 'a.csv'",
+    ],
+    "raw.drops:rejected_share": [
+        "update raw.drops set rows_read = 100, rows_rejected = 26",
+        "update raw.drops set rows_read = 100, rows_rejected = 2",
+    ],
+    "raw.transactions:rows_are_of_one_drop": [
+        "insert into raw.transactions from raw.transactions where order_id = '4'",
+        "delete from raw.drops where file_name = 'a.csv'",
+    ],
+    "raw.rejected_rows:rows_are_of_a_drop": ["insert into raw.rejected_rows values ('nowhere', 1, 'why', 'what')"],
+    "raw.refused_files:every_file_is_readable": ["insert into raw.refused_files values ('x.csv', 'hash', 'why')"],
+    "core.order_lines:key_is_unique": [
+        "update core.order_lines set line_no = 1 where order_id = '1'",
+        "update core.order_lines set line_no = null where order_id = '4'",
+        "update core.order_lines set order_id = null where order_id = '4'",
+    ],
+    "core.order_lines:rows_equal_raw": [
+        "delete from core.order_lines where order_id = '4'",
+        "insert into core.order_lines from core.order_lines where order_id = '4'",
+        "update core.order_lines set amount = amount + 0.0001 where order_id = '4'",
+        # one line lost and another of the same value doubled
+        "update core.order_lines set source_row = 2, line_no = 9 where order_id = '1' and is_duplicate",
+    ],
+    "core.order_lines:dates_in_range": [
+        "update core.order_lines set order_date = date '1989-12-31' where order_id = '4'",
+        "update core.order_lines set order_date = current_date + 2 where order_id = '4'",
+    ],
+    "core.orders:key_is_unique": ["insert into core.orders from core.orders where order_id = '4'"],
+    "core.orders:money_equals_lines": [
+        "delete from core.orders where order_id = '4'",
+        "update core.orders set amount = amount - 0.0001 where order_id = '4'",
+        "update core.orders set lines = lines + 1 where order_id = '4'",
+    ],
+    "core.customers:key_is_unique": ["insert into core.customers from core.customers where customer_id = '200'"],
+    "core.customers:lines_have_customers": ["delete from core.customers where customer_id = '200'"],
+    "core.customers:money_equals_lines": [
+        "update core.customers set sales_amount = sales_amount + 0.0001 where customer_id = '200'",
+        "update core.customers set returns_amount = returns_amount + 0.0001 where customer_id = '100'",
+    ],
+    "core.products:key_is_unique": ["insert into core.products from core.products where product_id = 'P'"],
+    "core.products:lines_have_products": ["delete from core.products where product_id = 'P'"],
+    "core.products:money_equals_lines": [
+        "update core.products set sales_amount = sales_amount + 0.0001 where product_id = 'P'",
+        "update core.products set units = units + 1 where product_id = 'P'",
+    ],
+    "core.calendar:key_is_unique": ["insert into core.calendar from core.calendar limit 1"],
+    "core.calendar:lines_have_days": ["delete from core.calendar where date_day = date '2024-05-31'"],
+    "core.cancellation_matches:key_is_unique": [
+        "insert into core.cancellation_matches from core.cancellation_matches limit 1"
+    ],
+    "core.cancellation_matches:never_more_than_sold": [
+        "update core.cancellation_matches set quantity = 7 where sale_order_id = '2'",
+        "update core.cancellation_matches set quantity = 2 where sale_order_id = '1'",
+        "update core.cancellation_matches set sale_order_id = 'no order' where sale_order_id = '2'",
+    ],
+    "core.cancellation_matches:undone_sales_come_to_nothing": [
+        "update core.cancellation_matches set amount = amount - 0.0001 where sale_order_id = '2'"
+    ],
+    "customers.rfm_scores:key_is_unique": [
+        "insert into customers.rfm_scores from customers.rfm_scores where customer_id = '200'"
+    ],
+    "customers.rfm_scores:scores_in_range": [
+        "update customers.rfm_scores set rfm_score = '160' where customer_id = '200'",
+        "update customers.rfm_scores set rfm_score = null where customer_id = '200'",
+        "update customers.rfm_scores set recency_days = -1 where customer_id = '200'",
+        "update customers.rfm_scores set recency_days = null where customer_id = '200'",
+    ],
+    "customers.rfm_scores:customers_are_known": [
+        "update customers.rfm_scores set customer_id = 'stranger' where customer_id = '200'"
+    ],
+    "customers.rfm_scores:money_equals_purchases": [
+        "update customers.rfm_scores set monetary = monetary + 0.0001 where customer_id = '200'",
+        "delete from customers.rfm_scores where customer_id = '200'",
+        "delete from customers.rfm_scores",
+    ],
+    "customers.rfm_segments:segments_hold_everyone": [
+        "update customers.rfm_segments set customers = customers + 1",
+        "update customers.rfm_segments set orders = orders + 1",
+        "update customers.rfm_segments set revenue = revenue + 0.0001",
+        "delete from customers.rfm_segments",
+    ],
+}
+"""By check, the harm done to good tables that it must find."""
+
+BY_NAME = {check.full_name: check for check in CHECKS}
+NOT_BLOCKING = {"raw.refused_files:every_file_is_readable"}
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A small store whose tables are right; harm done in a transaction is rolled back."""
+    home = Home(tmp_path_factory.mktemp("good")).create()
+    write_drop(home, "a.csv", online_retail_csv(UCI_LINES))
+    write_drop(home, "b.csv", canonical(CANONICAL_LINES))
+    with built(home) as warehouse:
+        yield warehouse
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_check_passes_on_good_tables(good: Warehouse, name: str) -> None:
+    finding = BY_NAME[name].find(good)
+    assert finding.passed, finding.message
+
+
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [(name, harm) for name, harms in CORRUPTIONS.items() for harm in harms],
+    ids=lambda text: text[:60],
+)
+def test_a_check_fails_on_a_table_corrupted_on_purpose(good: Warehouse, name: str, harm: str) -> None:
+    good.connection.begin()
+    try:
+        good.execute(harm)
+        finding = BY_NAME[name].find(good)
+    finally:
+        good.connection.rollback()
+    assert not finding.passed
+    assert len(finding.message) < 1_000
+
+
+def test_every_check_has_a_corruption_it_must_find() -> None:
+    assert set(CORRUPTIONS) == set(BY_NAME), "add what each new check must find to CORRUPTIONS"
+
+
+def test_checks_block_what_would_spread() -> None:
+    assert {name for name, check in BY_NAME.items() if not check.blocking} == NOT_BLOCKING
+
+
+def test_every_table_is_checked() -> None:
+    small_or_derived = {"core.product_names", "core.customer_purchases"}  # seen by the checks of what is made from them
+    assert set(BUILD_ORDER) - small_or_derived <= {check.table for check in CHECKS}
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1, 2])
+def test_orders_may_be_dated_until_tomorrow(home: Home, days: int) -> None:
+    day = utc_now().date() + timedelta(days=days)
+    write_drop(home, "new.csv", canonical([["1", f"{day} 12:00:00", "c", "P", "Pen", 1, "2", "France"]]))
+    with built(home) as warehouse:
+        finding = BY_NAME["core.order_lines:dates_in_range"].find(warehouse)
+    assert finding.passed == (days <= 1)
+
+
+@pytest.mark.parametrize(("earliest", "passed"), [("1985-03-02", True), ("1985-03-03", False)])
+def test_the_earliest_date_is_a_setting(home: Home, earliest: str, passed: bool) -> None:
+    home.settings_file.write_text(f"[quality]\nearliest_order_date = {earliest}\n")
+    write_drop(home, "old.csv", canonical([["1", "1985-03-02 12:00:00", "c", "P", "Pen", 1, "2", "France"]]))
+    with built(home) as warehouse:
+        assert BY_NAME["core.order_lines:dates_in_range"].find(warehouse).passed is passed
+
+
+def test_a_date_out_of_range_is_named_with_its_file_and_row(home: Home) -> None:
+    lines = [[str(number), "2024-05-31 12:00:00", "c", "P", "Pen", 1, "2", "France"] for number in range(5)]
+    lines[3][1] = "2204-05-31 12:00:00"
+    write_drop(home, "may.csv", canonical(lines))
+    with built(home) as warehouse:
+        message = BY_NAME["core.order_lines:dates_in_range"].find(warehouse).message
+    assert message.startswith("1 lines are dated outside 1990-01-01 to ")
+    assert "the first in may.csv, row 5: 2204-05-31 12:00:00" in message
+    assert "--reload" in message
+    assert "quality.earliest_order_date" in message
+
+
+def drop_with_rejects(home: Home, rejected: int, of: int) -> None:
+    """A file of that many rows, some of which have no date."""
+    lines = [f"{row},{'?' if row < rejected else '2024-05-31'},c{row},P,Pen,1,2,France" for row in range(of)]
+    write_drop(home, "may.csv", "\n".join([CANONICAL_HEADER, *lines]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("rejected", "of", "outcome"),
+    [
+        (0, 100, "passed"),
+        (1, 100, "passed"),
+        (2, 100, "WARN"),
+        (25, 100, "WARN"),
+        (26, 100, "ERROR"),
+        (3, 3, "ERROR"),
+    ],
+)
+def test_the_rejected_share_warns_above_one_limit_and_fails_above_the_other(
+    home: Home, rejected: int, of: int, outcome: str
+) -> None:
+    drop_with_rejects(home, rejected, of)
+    with built(home) as warehouse:
+        finding = look(BY_NAME["raw.drops:rejected_share"], warehouse)
+        ((noted, _),) = warehouse.books.checks()
+    assert ("passed" if finding.passed else finding.severity) == outcome
+    assert noted.blocking or outcome != "ERROR"
+    if not finding.passed:
+        assert finding.message.startswith(f"may.csv: {rejected} of {of} rows rejected ({rejected / of:.1%})")
+
+
+@pytest.mark.parametrize(("warn", "fail", "outcome"), [(0.5, 0.02, "ERROR"), (0.1, 0.2, "passed"), (0, 1, "WARN")])
+def test_the_limits_of_the_rejected_share_are_settings(home: Home, warn: float, fail: float, outcome: str) -> None:
+    home.settings_file.write_text(f"[quality]\nrejected_share_warn = {warn}\nrejected_share_fail = {fail}\n")
+    drop_with_rejects(home, 3, 100)
+    with built(home) as warehouse:
+        finding = BY_NAME["raw.drops:rejected_share"].find(warehouse)
+    assert ("passed" if finding.passed else finding.severity) == outcome
+
+
+def test_many_rejects_withhold_the_snapshot_and_few_do_not(home: Home) -> None:
+    drop_with_rejects(home, 2, 100)
+    result = refresh(home)
+    assert result.success
+    published = current_snapshot(home)
+    assert published is not None
+    (warned,) = [event for event in result.get_asset_check_evaluations() if not event.passed]
+    assert (warned.check_name, warned.severity.value, warned.blocking) == ("rejected_share", "WARN", True)
+    write_drop(home, "june.csv", CANONICAL_HEADER + "\n1,?,c,P,Pen,1,2,France\n")
+    refresh(home)
+    assert current_snapshot(home) == published
+
+
+def test_a_message_shows_few_faults_and_no_long_texts(good: Warehouse) -> None:
+    secret = "Dear Sir, my address is 1 Long Lane. " * 20
+    check = no_rows(
+        "raw.drops", "x", "", f"select '{secret}' || n as note, n from range(1000) as numbers(n)", remedy="Do this."
+    )
+    message = check.find(good).message
+    assert message.startswith("1,000 rows at fault, the first: note Dear Sir")
+    assert message.endswith("Do this.")
+    assert len(message) < 500
+
+
+def test_a_check_that_breaks_counts_as_failed_and_says_little(good: Warehouse) -> None:
+    check = no_rows(
+        "raw.drops", "broken", "", f"select * from no_such_table where note = '{'private ' * 200}'", remedy=""
+    )
+    with pytest.raises(Exception, match="no_such_table"):
+        look(check, good)
+    (noted,) = [outcome for outcome, _ in good.books.checks() if outcome.check_name == "broken"]
+    assert (noted.passed, noted.blocking) == (False, True)
+    assert len(noted.message) < 400
+
+
+def test_equal_totals_tell_both_sides_and_nulls_are_equal(good: Warehouse) -> None:
+    def totals(here: str, there: str) -> TableCheck:
+        return equal_totals("raw.drops", "x", "", f"select {here} as total", f"select {there} as total", remedy="")
+
+    assert totals("null::bigint", "null::bigint").find(good).passed
+    message = totals("5", "null::integer").find(good).message
+    assert re.search("totals_of its upstream, total None; totals_of raw.drops, total 5", message)

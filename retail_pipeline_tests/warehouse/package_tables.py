@@ -1,0 +1,22 @@
+"""The tables of the package, built as a run builds them but without Dagster."""
+
+from collections.abc import Sequence
+from graphlib import TopologicalSorter
+
+from retail_pipeline.assets.raw.drops import write_formats
+from retail_pipeline.assets.sql_assets import find_sql_tables
+from retail_pipeline.assets.sql_parameters import sql_parameters
+from retail_pipeline.ingest.loader import load_drops
+from retail_pipeline.warehouse.warehouse import Warehouse
+
+PACKAGE = {table.name: table for table in find_sql_tables()}
+LINEAGE = TopologicalSorter({name: table.upstream for name, table in PACKAGE.items()})
+BUILD_ORDER = [name for name in LINEAGE.static_order() if name in PACKAGE]
+
+
+def build_package(warehouse: Warehouse, reload: Sequence[str] = ()) -> dict[str, str]:
+    """Load new drops and build every table file; the mode in which each table was built."""
+    load_drops(warehouse, reload)
+    write_formats(warehouse)
+    parameters = sql_parameters(warehouse.settings)
+    return {name: warehouse.run_select(PACKAGE[name], parameters).mode for name in BUILD_ORDER}

@@ -1,0 +1,402 @@
+"""The warehouse in Dagster's hands: what a run publishes, withholds, reports, and leaves to the next."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from retail_pipeline.home import Home
+from retail_pipeline.warehouse import resource, snapshot
+from retail_pipeline.warehouse.bookkeeping import Bookkeeping, RunEnd
+from retail_pipeline.warehouse.reader import open_snapshot, snapshots, withheld_notice
+from retail_pipeline.warehouse.snapshot import current_snapshot
+from retail_pipeline.warehouse.warehouse import Warehouse
+from retail_pipeline_tests.stores import opened
+from retail_pipeline_tests.warehouse.processes import forked_process, holding_process, kill, wait_until
+from retail_pipeline_tests.warehouse.small_store import DOUBLED, NUMBERS, OTHER, SmallStore, run_store
+
+
+@pytest.fixture
+def store(home: Home) -> SmallStore:
+    return SmallStore(home)
+
+
+def ask(store: SmallStore, query: str) -> list[Any]:
+    with open_snapshot(store.home) as reader:
+        return reader.execute(query).fetchall()
+
+
+def published_count(store: SmallStore) -> int:
+    """How many numbers readers see; the three tables must agree."""
+    [[numbers, doubled, other]] = ask(
+        store, f"select (select count(*) from {NUMBERS}), (select count(*) from {DOUBLED}), (select n from {OTHER})"
+    )
+    assert numbers == doubled == other
+    return int(numbers)
+
+
+def error_of(result: dg.ExecuteInProcessResult) -> str:
+    failure = next(event for event in result.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE)
+    assert failure.job_failure_data.error
+    return failure.job_failure_data.error.to_string()
+
+
+def runs(home: Home) -> list[tuple[str, str]]:
+    with opened(home) as warehouse:
+        return warehouse.execute("select status, message from pipeline.runs order by rowid").fetchall()
+
+
+def test_a_run_publishes_what_it_built_and_how_it_ended(store: SmallStore) -> None:
+    result = store.run()
+    assert result.success
+    assert published_count(store) == 10
+    assert ask(store, "select run, status, seconds is not null from meta.runs") == [(result.run_id, "success", True)]
+    assert ask(store, "select run_id from meta.snapshot") == [(result.run_id,)]
+    assert runs(store.home) == [("success", "")]
+
+
+def test_a_run_that_changes_nothing_publishes_nothing(store: SmallStore) -> None:
+    store.run()
+    first = current_snapshot(store.home)
+    for select in ([], [DOUBLED], [NUMBERS, OTHER]):
+        assert store.run(select).success
+    assert current_snapshot(store.home) == first
+    assert len(snapshots(store.home)) == 1
+
+
+def test_a_run_that_changes_something_publishes_though_it_is_only_a_part(store: SmallStore) -> None:
+    store.run()
+    store.turn(count=12)
+    assert store.run([NUMBERS]).success
+    assert ask(store, "select table_name from meta.tables where is_stale") == [(DOUBLED,)]
+    assert store.run([DOUBLED, OTHER]).success
+    assert ask(store, "select table_name from meta.tables where is_stale") == []
+    assert published_count(store) == 12
+
+
+def test_only_the_settled_number_of_snapshots_is_kept(store: SmallStore) -> None:
+    (store.home.settings_file).write_text("[warehouse]\nkeep_snapshots = 2\n")
+    for count in range(1, 6):
+        store.turn(count=count)
+        assert store.run().success
+    assert len(snapshots(store.home)) == 2
+    assert published_count(store) == 5
+
+
+def test_a_failed_step_withholds_nothing_else_and_leaves_its_table_stale(store: SmallStore) -> None:
+    store.run()
+    store.turn(count=12, **{"break": NUMBERS})
+    result = store.run()
+    assert not result.success
+    assert ask(store, f"select (select count(*) from {NUMBERS}), (select n from {OTHER})") == [(10, 12)]
+    status, message = ask(store, "select status, message from meta.runs order by started desc, status limit 1")[0]
+    assert (status, message) == ("failed", "failed: raw__numbers")
+    assert runs(store.home)[-1] == ("failed", "failed: raw__numbers")
+
+
+def test_a_failed_table_file_is_told_to_readers_as_stale(store: SmallStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.run()
+    store.turn(count=12)
+
+    def fail(*_: object) -> None:
+        raise duckdb.OutOfMemoryException("not enough memory")
+
+    monkeypatch.setattr(Warehouse, "replace", fail)
+    assert not store.run([DOUBLED, NUMBERS]).success
+    monkeypatch.undo()
+    stale = dict(ask(store, "select table_name, stale_reason from meta.tables where is_stale"))
+    assert "not enough memory" in stale[NUMBERS]
+
+
+def test_a_failing_blocking_check_withholds_until_it_passes_also_in_runs_of_other_tables(store: SmallStore) -> None:
+    store.run()
+    old = current_snapshot(store.home)
+    store.turn(count=12, check="ERROR")
+    assert not store.run().success
+    assert current_snapshot(store.home) == old
+    notice = withheld_notice(store.home)
+    assert notice
+    assert notice["reason"] == f"{DOUBLED}: is_whole: 12 rows"
+
+    store.turn(count=13, check="ERROR")
+    assert store.run([OTHER]).success
+    assert current_snapshot(store.home) == old
+    later = withheld_notice(store.home)
+    assert later
+    assert later["since"] == notice["since"]
+
+    store.turn(count=13)
+    assert store.run().success
+    assert published_count(store) == 13
+    assert withheld_notice(store.home) is None
+
+
+def test_a_check_that_breaks_withholds_as_one_that_fails(store: SmallStore) -> None:
+    store.turn(check="raise")
+    assert not store.run().success
+    assert current_snapshot(store.home) is None
+    notice = withheld_notice(store.home)
+    assert notice
+    assert "the check itself failed: the check is broken" in str(notice["reason"])
+
+
+@pytest.mark.parametrize("knobs", [{"check": "WARN"}, {"advice": True}])
+def test_a_warning_withholds_nothing(store: SmallStore, knobs: dict[str, Any]) -> None:
+    store.turn(count=12, **knobs)
+    store.run()
+    assert published_count(store) == 12
+    assert ask(store, "select count(*) from meta.checks where not passed") == [(1,)]
+
+
+def test_a_killed_run_is_marked_by_the_next_which_is_withheld_until_the_checks_it_lacked_have_run(
+    store: SmallStore, tmp_path: Path
+) -> None:
+    store.run()
+    old = current_snapshot(store.home)
+    store.turn(count=12, hang="check")
+    dagster_home = tmp_path / "dagster"
+    dagster_home.mkdir()
+    with forked_process(run_store, store.home.root, dagster_home) as process:
+        wait_until((store.home.root / "hanging").exists)
+        kill(process)
+    with dg.DagsterInstance.local_temp(str(dagster_home)) as instance:
+        [dead] = instance.get_runs()
+        assert dead.status is dg.DagsterRunStatus.STARTED
+        store.turn(count=12)
+        assert store.run([OTHER], instance=instance).success
+        marked = instance.get_run_by_id(dead.run_id)
+        assert marked
+        assert marked.status is dg.DagsterRunStatus.FAILURE
+    assert current_snapshot(store.home) == old
+    notice = withheld_notice(store.home)
+    assert notice
+    assert notice["unseen_checks"] == [f"{DOUBLED}:is_whole"]
+    assert store.run([DOUBLED]).success
+    assert published_count(store) == 12
+    assert ask(store, f"select status from meta.runs where run = '{dead.run_id}'") == [("killed",)]
+    assert ask(store, f"select count(*) from meta.runs where run <> '{dead.run_id}' and status <> 'success'") == [(0,)]
+
+
+def hang_when_it_verifies(root: Path) -> None:
+    def hang(*_: object) -> None:
+        (root / "hanging").touch()
+        time.sleep(120)
+
+    setattr(snapshot, "verify", hang)  # noqa: B010 - for the life of a process, past the types
+
+
+def test_a_run_killed_while_it_publishes_counts_as_killed_and_the_next_publishes(store: SmallStore) -> None:
+    store.run()
+    old = current_snapshot(store.home)
+    store.turn(count=12)
+    with forked_process(run_store, store.home.root, None, hang_when_it_verifies) as process:
+        wait_until((store.home.root / "hanging").exists)
+        kill(process)
+    assert current_snapshot(store.home) == old
+    assert len(list(store.home.snapshots.glob("*.tmp"))) == 1
+    assert store.run().success
+    assert published_count(store) == 12
+    assert list(store.home.snapshots.glob("*.tmp")) == []
+    assert [status for status, _ in runs(store.home)] == ["success", "killed", "success"]
+
+
+def test_what_a_run_killed_just_after_the_link_moved_left_is_cleared_by_the_next(store: SmallStore) -> None:
+    store.run()
+    store.home.withheld_notice.write_text('{"reason": "out of date"}')
+    leftover = store.home.snapshots / "warehouse-20200101T000000000000Z-dead.duckdb.tmp"
+    leftover.touch()
+    assert store.run().success
+    assert withheld_notice(store.home) is None
+    assert not leftover.exists()
+
+
+def test_a_snapshot_that_does_not_verify_fails_the_run_and_readers_keep_the_old(
+    store: SmallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.run()
+    old = current_snapshot(store.home)
+    store.turn(count=12)
+    copy = snapshot._copy
+
+    def copy_and_damage(warehouse: Warehouse, target: Path, ending: RunEnd | None) -> dict[str, int]:
+        expected = copy(warehouse, target, ending)
+        target.write_bytes(target.read_bytes()[:20_000])
+        return expected
+
+    monkeypatch.setattr(snapshot, "_copy", copy_and_damage)
+    result = store.run()
+    assert not result.success
+    assert "could not be published, readers keep the last one" in error_of(result)
+    assert current_snapshot(store.home) == old
+    assert published_count(store) == 10
+    monkeypatch.undo()
+    [first, second] = runs(store.home)
+    assert first == ("success", "")
+    assert second[0] == "failed"
+    assert "could not be published" in second[1]
+    assert store.run().success
+    assert published_count(store) == 12
+    assert sorted(status for (status,) in ask(store, "select status from meta.runs")) == [
+        "failed",
+        "success",
+        "success",
+    ]
+
+
+def fail(*_: object, **__: object) -> None:
+    raise TypeError("something nobody thought of")
+
+
+def fail_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    calls = []
+
+    def failing(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        return fail() if len(calls) == 1 else function(*arguments, **named)
+
+    return failing
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        (resource, "publish"),
+        (resource, "published_version"),
+        (resource, "_failed_steps"),
+        (Bookkeeping, "forget_seen_changes"),
+        (Bookkeeping, "record_run_end"),
+    ],
+)
+def test_whatever_goes_wrong_at_the_end_fails_the_run_and_lets_the_next_in(
+    store: SmallStore, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
+) -> None:
+    """Dagster swallows what is no error of its own when a resource is torn down."""
+    monkeypatch.setattr(where, name, fail_once(getattr(where, name)))
+    result = store.run()
+    assert not result.success
+    assert "something nobody thought of" in error_of(result)
+    monkeypatch.undo()
+    assert store.run().success
+    assert published_count(store) == 10
+
+
+def test_a_failure_while_a_run_begins_lets_the_next_in(store: SmallStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bookkeeping, "record_run_start", fail)
+    assert not store.run().success
+    monkeypatch.undo()
+    assert store.run().success
+
+
+def test_books_that_cannot_be_read_are_told_as_a_damaged_database(store: SmallStore) -> None:
+    store.run()
+    with opened(store.home) as warehouse:
+        warehouse.execute("alter table pipeline.runs rename to lost; create view pipeline.runs as select 1 as n")
+    result = store.run()
+    assert not result.success
+    assert f"The working database {store.home.working_database} cannot be opened" in error_of(result)
+    with opened(store.home) as warehouse:
+        warehouse.execute("drop view pipeline.runs; alter table pipeline.lost rename to runs")
+    assert store.run().success
+
+
+def test_a_dead_run_that_cannot_be_reported_does_not_fail_the_next_and_is_tried_again(
+    store: SmallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with holding_process(store.home, "run-1") as holder:
+        kill(holder)
+    marker = list((store.home.work / "runs").iterdir())
+    monkeypatch.setattr(resource, "_report_dead", fail)
+    assert store.run().success
+    assert list((store.home.work / "runs").iterdir()) == marker
+    monkeypatch.undo()
+    assert store.run().success
+    assert list((store.home.work / "runs").iterdir()) == []
+
+
+def test_two_runs_of_one_process_come_one_after_the_other(store: SmallStore) -> None:
+    results: list[bool] = []
+    threads = [threading.Thread(target=lambda: results.append(SmallStore(store.home).run().success)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True, True]
+    assert runs(store.home) == [("success", ""), ("success", "")]
+
+
+def test_a_run_that_may_not_wait_longer_fails_and_says_for_whom_it_waited(store: SmallStore) -> None:
+    store.home.settings_file.write_text("[warehouse]\nlock_timeout_seconds = 0.1\n")
+    with holding_process(store.home, "run-1"):
+        result = store.run()
+    assert not result.success
+    assert "held by run run-1 (process" in error_of(result)
+
+
+def test_a_wrong_setting_fails_the_run_with_its_name(store: SmallStore) -> None:
+    definitions = store.definitions()
+    store.home.settings_file.write_text("[warehouse]\nkeep_snapshots = 0\n")
+    result = definitions.resolve_job_def("small").execute_in_process(raise_on_error=False)
+    assert not result.success
+    assert "keep_snapshots" in error_of(result)
+
+
+def interrupt(process: BaseProcess) -> None:
+    assert process.pid
+    os.kill(process.pid, signal.SIGINT)
+    process.join(timeout=20)
+    assert process.exitcode is not None
+
+
+def test_an_interrupted_run_that_waits_ends_at_once(store: SmallStore, tmp_path: Path) -> None:
+    dagster_home = tmp_path / "dagster"
+    dagster_home.mkdir()
+    with holding_process(store.home, "run-1") as holder:
+        with forked_process(run_store, store.home.root, dagster_home) as waiting:
+            wait_until(lambda: len(list((store.home.work / "runs").glob("[!.]*"))) == 2)
+            interrupt(waiting)
+        assert holder.poll() is None
+    with dg.DagsterInstance.local_temp(str(dagster_home)) as instance:
+        [run] = instance.get_runs()
+    assert run.is_finished
+    assert run.status is not dg.DagsterRunStatus.SUCCESS
+
+
+def test_an_interrupted_step_closes_the_database_and_is_no_success(store: SmallStore) -> None:
+    store.run()
+    store.turn(count=12, hang="build")
+    with forked_process(run_store, store.home.root) as process:
+        wait_until((store.home.root / "hanging").exists)
+        interrupt(process)
+    assert list((store.home.work / "runs").iterdir()) == []
+    assert runs(store.home)[-1][0] == "failed"
+    store.turn(count=12)
+    assert store.run().success
+    assert published_count(store) == 12
+
+
+def test_a_broken_connection_fails_the_run_and_the_next_marks_it(
+    store: SmallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.run()
+    store.turn(count=12)
+
+    def lose_the_connection(warehouse: Warehouse, *_: object) -> Path:
+        warehouse.connection.close()
+        raise duckdb.IOException("the disk is gone")
+
+    monkeypatch.setattr(resource, "publish", lose_the_connection)
+    result = store.run()
+    assert not result.success
+    assert "the disk is gone" in error_of(result)
+    monkeypatch.undo()
+    assert store.run().success
+    statuses = [status for status, _ in runs(store.home)]
+    assert sorted(statuses) == ["killed", "success", "success"]
