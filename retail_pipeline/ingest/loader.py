@@ -147,7 +147,6 @@ def _load(
     warehouse: Warehouse, drop: DroppedFile, digest: str, replaced: Sequence[str], say: Callable[[str], None]
 ) -> LoadedDrop:
     scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=warehouse.home.work))
-    staged: list[Staged] = []
     try:
         staged = stage(warehouse, drop.path, scratch, say)
         with warehouse.transaction():
@@ -159,6 +158,9 @@ def _load(
         raise UnreadableDropError(f"{drop.name} could not be loaded: {reason}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    for name in (name for part in staged for name in part.temporary):
+        kind, table = name.split()
+        warehouse.execute(f"drop {kind} if exists temp.{table}")
     row = warehouse.row(
         "select format, rows_read, rows_loaded, rows_rejected from raw.drops where drop_id = ?", [digest[:16]]
     )

@@ -62,7 +62,7 @@ DROPS = RawTable(
         "format": ("varchar", "the format it was recognised as"),
         "sha256": ("varchar", "the SHA-256 of its bytes"),
         "bytes": ("bigint", "its size [bytes]"),
-        "rows_read": ("bigint", "lines in it, blank ones and the header aside"),
+        "rows_read": ("bigint", "lines in it, blank ones and the header aside; one with line breaks in quotes is one"),
         "rows_loaded": ("bigint", "lines in raw.transactions"),
         "rows_rejected": ("bigint", "lines in raw.rejected_rows"),
         "first_order_ts": ("timestamp", "the earliest line [store time]"),
@@ -100,12 +100,13 @@ FORMATS_TABLE = RawTable(
 
 def create_raw_tables(warehouse: Warehouse) -> None:
     """Make the tables that are not there yet."""
-    warehouse.execute("create schema if not exists raw")
-    for table in RAW_TABLES:
-        if not warehouse.exists(table.name):
-            columns = ", ".join(f"{name} {type_}" for name, (type_, _) in table.columns.items())
-            warehouse.execute(f"create table {table.name} ({columns})")
-            warehouse.describe(table.name, table.row, table.descriptions)
+    with warehouse.transaction():
+        warehouse.execute("create schema if not exists raw")
+        for table in RAW_TABLES:
+            if not warehouse.exists(table.name):
+                columns = ", ".join(f"{name} {type_}" for name, (type_, _) in table.columns.items())
+                warehouse.execute(f"create table {table.name} ({columns})")
+                warehouse.describe(table.name, table.row, table.descriptions)
 
 
 def format_rows() -> list[dict[str, object]]:

@@ -20,6 +20,7 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 
 DELIMITERS = (b",", b";", b"\t", b"|")
 READ_BUFFER = 1 << 25
+TEMPORARY = ("view staged", "table text_columns", "table line_breaks")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def stage_text(warehouse: Warehouse, path: Path, scratch: Path) -> Staged:
         return fetch_records(text, scan, source_rows)
 
     rejects = [Reject(line, reason) for line, reason in scan.faults]
-    return Staged("staged", header.recognised, scan.records + len(rejects), raw_texts, rejects)
+    rows_read = scan.records + len(rejects)
+    return Staged("staged", header.recognised, rows_read, raw_texts, rejects, temporary=TEMPORARY)
 
 
 def find_header(text: Utf8File) -> Header:

@@ -23,6 +23,7 @@ def stage_parquet(warehouse: Warehouse, path: Path) -> Staged:
         when it is damaged or of no known format.
     """
     file = {"path": literal_path(path)}
+    _read_apart(path, file)
     try:
         recognised = recognise(_column_names(warehouse, file), FORMATS, path.name)
         described = warehouse.execute(f"describe select * exclude (file_row_number) from {FILE}", file).fetchall()
@@ -35,13 +36,8 @@ def stage_parquet(warehouse: Warehouse, path: Path) -> Staged:
             f"from {FILE}",
             file,
         )
-    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
-        raise
-    except duckdb.Error as error:  # damaged files end in many kinds of error
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UnreadableDropError(
-            f"{path.name} is no readable parquet file ({reason}). Copy or export it again."
-        ) from error
+    except (duckdb.ProgrammingError, duckdb.DataError) as error:
+        raise _refusal(path, error) from error
 
     def raw_texts(source_rows: Sequence[int]) -> list[str]:
         cells = ", ".join(f"{_quoted(name)} := {_quoted(name)}" for name in header)
@@ -52,7 +48,24 @@ def stage_parquet(warehouse: Warehouse, path: Path) -> Staged:
         ).fetchall()
         return [row[0] for row in rows]
 
-    return Staged("staged_parquet", recognised, warehouse.count("temp.staged_parquet"), raw_texts)
+    rows = warehouse.count("temp.staged_parquet")
+    return Staged("staged_parquet", recognised, rows, raw_texts, temporary=("table staged_parquet",))
+
+
+def _read_apart(path: Path, file: dict[str, str]) -> None:
+    """Read all of a file in a database of its own: some damage makes DuckDB give up the database that reads it."""
+    try:
+        with duckdb.connect() as apart:
+            apart.execute(f"select max(hash(line)) from {FILE} as line", file).fetchall()
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error as error:  # damaged files end in many kinds of error
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: Path, error: duckdb.Error) -> UnreadableDropError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return UnreadableDropError(f"{path.name} is no readable parquet file ({reason}). Copy or export it again.")
 
 
 def _column_names(warehouse: Warehouse, file: dict[str, str]) -> list[str]:

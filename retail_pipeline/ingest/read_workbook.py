@@ -13,7 +13,6 @@ from retail_pipeline.ingest.formats import FORMATS, Recognised, recognise
 from retail_pipeline.ingest.staged import Staged
 from retail_pipeline.warehouse.warehouse import Warehouse
 
-
 MOST_CELLS = 100_000_000
 MOST_WHOLE = 2**63
 SHEET_START = 4096
@@ -91,8 +90,8 @@ def _require_reasonable_size(path: Path) -> None:
                 found = USED_RANGE.search(sheet.read(SHEET_START))
             if found and _column_number(found[3]) * int(found[4]) > MOST_CELLS:
                 raise UnreadableDropError(
-                    f"{path.name}: a sheet is said to reach to cell {(found[3] + found[4]).decode()}, which is more than "
-                    f"{MOST_CELLS:,} cells. Delete the empty rows and columns around the table, or save it as csv."
+                    f"{path.name}: a sheet is said to reach to cell {(found[3] + found[4]).decode()}, which makes "
+                    f"more than {MOST_CELLS:,} cells. Delete the empty rows and columns around it, or save it as csv."
                 )
 
 
@@ -126,7 +125,7 @@ def _stage_sheet(
     def raw_texts(source_rows: Sequence[int]) -> list[str]:
         return [json.dumps([_text(cell) for cell in rows[row - before - 1]], ensure_ascii=False) for row in source_rows]
 
-    return Staged(table, recognised, len(filled), raw_texts, place=place)
+    return Staged(table, recognised, len(filled), raw_texts, place=place, temporary=(f"table {table}",))
 
 
 def _text(cell: Any) -> str | None:

@@ -21,7 +21,7 @@ class Staged:
     ``table`` is a temporary table with ``source_row`` and the fields of the format as text. ``raw_texts`` returns
     the original text of the source rows asked for, given in rising order. ``rows_read`` counts rows with and without
     fault, not blank ones and not the header. ``place`` says where in the file (a sheet), for reasons; empty if there is
-    only one place.
+    only one place. ``temporary`` names what is to be dropped when the lines are loaded.
     """
 
     table: str
@@ -30,3 +30,4 @@ class Staged:
     raw_texts: Callable[[Sequence[int]], list[str]]
     rejects: list[Reject] = field(default_factory=list)
     place: str = ""
+    temporary: tuple[str, ...] = ()

@@ -15,7 +15,6 @@ import duckdb
 
 from retail_pipeline.assets.sql_assets import find_sql_tables
 from retail_pipeline.home import Home
-from retail_pipeline.settings import Settings, load_settings
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.stores import opened
 from retail_pipeline_tests.tables import build_tables
@@ -31,6 +30,8 @@ BUILD_ORDER = [
 
 ONLINE_RETAIL_HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 MONEY = "decimal(18, 4)"
+
+TO_ORDER_LINES = ("core.product_names", "core.order_lines")
 
 LINES = {
     "order_id": "varchar", "line_no": "bigint", "line_type": "varchar", "order_ts": "timestamp", "order_date": "date",
@@ -48,10 +49,10 @@ MATCHES = {
 
 
 @contextlib.contextmanager
-def built(home: Home, settings: Settings | None = None, *, full: bool = False) -> Iterator[Warehouse]:
-    """A home's working database with all of its tables built."""
-    with opened(home, settings or load_settings(home), full=full) as warehouse:
-        build_tables(warehouse)
+def built(home: Home, *, only: Iterable[str] | None = None, full: bool = False) -> Iterator[Warehouse]:
+    """A home's working database with all of its tables built, or only some."""
+    with opened(home, full=full) as warehouse:
+        build_tables(warehouse, only)
         yield warehouse
 
 

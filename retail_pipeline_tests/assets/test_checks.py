@@ -12,7 +12,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
-from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, built, online_retail_csv
+from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, TO_ORDER_LINES, built, online_retail_csv
 from retail_pipeline_tests.stores import CANONICAL_HEADER, canonical, refresh, write_drop
 
 UCI_LINES = [
@@ -178,7 +178,7 @@ def test_every_table_is_checked() -> None:
 def test_orders_may_be_dated_until_tomorrow(home: Home, days: int) -> None:
     day = utc_now().date() + timedelta(days=days)
     write_drop(home, "new.csv", canonical([["1", f"{day} 12:00:00", "c", "P", "Pen", 1, "2", "France"]]))
-    with built(home) as warehouse:
+    with built(home, only=TO_ORDER_LINES) as warehouse:
         finding = BY_NAME["core.order_lines:dates_in_range"].find(warehouse)
     assert finding.passed == (days <= 1)
 
@@ -187,7 +187,7 @@ def test_orders_may_be_dated_until_tomorrow(home: Home, days: int) -> None:
 def test_the_earliest_date_is_a_setting(home: Home, earliest: str, passed: bool) -> None:
     home.settings_file.write_text(f"[quality]\nearliest_order_date = {earliest}\n")
     write_drop(home, "old.csv", canonical([["1", "1985-03-02 12:00:00", "c", "P", "Pen", 1, "2", "France"]]))
-    with built(home) as warehouse:
+    with built(home, only=TO_ORDER_LINES) as warehouse:
         assert BY_NAME["core.order_lines:dates_in_range"].find(warehouse).passed is passed
 
 
@@ -195,7 +195,7 @@ def test_a_date_out_of_range_is_named_with_its_file_and_row(home: Home) -> None:
     lines = [[str(number), "2024-05-31 12:00:00", "c", "P", "Pen", 1, "2", "France"] for number in range(5)]
     lines[3][1] = "2204-05-31 12:00:00"
     write_drop(home, "may.csv", canonical(lines))
-    with built(home) as warehouse:
+    with built(home, only=TO_ORDER_LINES) as warehouse:
         message = BY_NAME["core.order_lines:dates_in_range"].find(warehouse).message
     assert message.startswith("1 lines are dated outside 1990-01-01 to ")
     assert "the first in may.csv, row 5: 2204-05-31 12:00:00" in message
@@ -224,7 +224,7 @@ def test_the_rejected_share_warns_above_one_limit_and_fails_above_the_other(
     home: Home, rejected: int, of: int, outcome: str
 ) -> None:
     drop_with_rejects(home, rejected, of)
-    with built(home) as warehouse:
+    with built(home, only=()) as warehouse:
         finding = look(BY_NAME["raw.drops:rejected_share"], warehouse)
         ((noted, _),) = warehouse.books.checks()
     assert ("passed" if finding.passed else finding.severity) == outcome
@@ -237,7 +237,7 @@ def test_the_rejected_share_warns_above_one_limit_and_fails_above_the_other(
 def test_the_limits_of_the_rejected_share_are_settings(home: Home, warn: float, fail: float, outcome: str) -> None:
     home.settings_file.write_text(f"[quality]\nrejected_share_warn = {warn}\nrejected_share_fail = {fail}\n")
     drop_with_rejects(home, 3, 100)
-    with built(home) as warehouse:
+    with built(home, only=()) as warehouse:
         finding = BY_NAME["raw.drops:rejected_share"].find(warehouse)
     assert ("passed" if finding.passed else finding.severity) == outcome
 

@@ -59,7 +59,7 @@ def cut(export: list[tuple[Any, ...]], parts: int, chance: random.Random) -> lis
     return [online_retail_csv(hand) for hand in hands if hand]
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(export=st.lists(lines, min_size=20, max_size=60), chance=st.randoms(use_true_random=False))
 def test_an_export_cut_into_files_gives_the_tables_of_the_whole(
     export: list[tuple[Any, ...]], chance: random.Random

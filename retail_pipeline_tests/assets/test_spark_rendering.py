@@ -27,6 +27,7 @@ def test_a_table_file_renders_to_spark_sql(name: str) -> None:
     tree = SQL_TABLES[name].tree
     rendered = tree.sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
     again = sqlglot.parse_one(rendered, read="spark")
+    assert isinstance(again, exp.Query)
     assert [column.alias_or_name for column in again.selects] == list(SQL_TABLES[name].columns)
 
 

@@ -89,7 +89,7 @@ def kill(process: subprocess.Popen[str] | BaseProcess) -> None:
         process.wait()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Look again and again until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -323,7 +323,12 @@ def test_a_dead_run_that_cannot_be_reported_does_not_fail_the_next_and_is_tried_
 
 def test_two_runs_of_one_process_come_one_after_the_other(store: SmallStore) -> None:
     results: list[bool] = []
-    threads = [threading.Thread(target=lambda: results.append(SmallStore(store.home).run().success)) for _ in range(2)]
+
+    def run() -> None:
+        with dg.DagsterInstance.ephemeral() as instance:
+            results.append(store.run(instance=instance).success)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -351,7 +356,7 @@ def test_a_wrong_setting_fails_the_run_with_its_name(store: SmallStore) -> None:
 def interrupt(process: BaseProcess) -> None:
     assert process.pid
     os.kill(process.pid, signal.SIGINT)
-    process.join(timeout=20)
+    process.join(timeout=60)
     assert process.exitcode is not None
 
 

@@ -56,7 +56,7 @@ def test_the_wait_ends_after_the_settable_time_with_the_holder_named(home: Home)
         started = time.monotonic()
         with pytest.raises(WarehouseBusyError, match=f"run run-1 \\(process {holder.pid}\\).*lock_timeout_seconds"):
             open_database(home, seconds=0.6)
-        assert 0.6 <= time.monotonic() - started < 5
+        assert 0.6 <= time.monotonic() - started < 20
         with pytest.raises(WarehouseBusyError):
             open_database(home, seconds=0)
         assert running(home), "giving up must not touch the holder"
@@ -105,7 +105,7 @@ def test_an_interrupt_ends_the_wait_even_where_dagster_defers_it(home: Home, int
         waiting.send_signal(interrupt)
         started = time.monotonic()
         assert waiting.stdout.readline() == "interrupted\n"
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20
         assert waiting.wait() == 0
         assert running(home)
         assert {path.split(".")[0] for path in files_below(home.work / "runs")} == {"run-1"}

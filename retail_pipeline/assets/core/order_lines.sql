@@ -13,7 +13,7 @@ incremental:
   key: order_id
   sources:
     raw.transactions: order_id
-    raw.formats: format
+    raw.formats: ~
     core.product_names: product_id
 columns:
   order_id: the order's id

@@ -59,7 +59,8 @@ Match = tuple[str, int, str, int, Decimal, Decimal]
 
 def naive_matches(rows: list[Row]) -> list[Match]:
     """The rule read word for word: each cancellation in time order takes the latest earlier sale that has some left."""
-    left, undone = {}, defaultdict(Decimal)
+    left: dict[tuple[Any, ...], Decimal] = {}
+    undone: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
     known = [row for row in rows if row["customer_id"] is not None and not row["is_duplicate"]]
     sales = [row for row in known if row["line_type"] == "sale"]
     cancellations = [row for row in known if row["line_type"] in ("cancellation", "return") and row["quantity"] < 0]
@@ -226,7 +227,7 @@ def test_the_order_of_the_rows_changes_no_match(tables: Tables, rows: list[Row],
     assert matches(tables, chance.sample(rows, len(rows))) == matches(tables, rows)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(rows=stores(), minute=st.integers(0, 6))
 def test_what_happens_later_changes_no_match_known_before(tables: Tables, rows: list[Row], minute: int) -> None:
     until = START + timedelta(minutes=minute)
@@ -235,7 +236,7 @@ def test_what_happens_later_changes_no_match_known_before(tables: Tables, rows: 
     assert matches(tables, [row for row in rows if row["order_id"] in before]) == known
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     quantity=st.integers(1, 10**9),
     amount=st.integers(-(10**17), 10**18 - 1),

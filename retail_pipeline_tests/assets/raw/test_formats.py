@@ -7,14 +7,14 @@ import pytest
 from retail_pipeline.home import Home
 from retail_pipeline.ingest import raw_tables
 from retail_pipeline.ingest.formats import FORMATS
-from retail_pipeline_tests.assets.store_tables import built, online_retail_csv, rows_of
+from retail_pipeline_tests.assets.store_tables import TO_ORDER_LINES, built, online_retail_csv, rows_of
 from retail_pipeline_tests.stores import write_drop
 
 LINE_TYPES = "select product_id, line_type, is_charge from core.order_lines"
 
 
 def test_every_rule_of_a_format_is_a_column_of_the_registry(home: Home) -> None:
-    with built(home) as warehouse:
+    with built(home, only=TO_ORDER_LINES) as warehouse:
         rows = {row["format"]: row for row in rows_of(warehouse, "raw.formats")}
     assert set(rows) == {format_.name for format_ in FORMATS}
     for format_ in FORMATS:
@@ -24,7 +24,7 @@ def test_every_rule_of_a_format_is_a_column_of_the_registry(home: Home) -> None:
 
 def test_a_changed_rule_reclassifies_lines_loaded_before(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     write_drop(home, "a.csv", online_retail_csv([["1", "WRAP", "WRAP", 1, "12/1/2010 8:26", "1", "17850", "France"]]))
-    with built(home) as warehouse:
+    with built(home, only=TO_ORDER_LINES) as warehouse:
         assert rows_of(warehouse, LINE_TYPES) == [{"product_id": "WRAP", "line_type": "sale", "is_charge": False}]
     changed = [
         replace(format_, rules=replace(format_.rules, charge_products=("WRAP",)))
@@ -33,5 +33,5 @@ def test_a_changed_rule_reclassifies_lines_loaded_before(home: Home, monkeypatch
         for format_ in FORMATS
     ]
     monkeypatch.setattr(raw_tables, "FORMATS", changed)
-    with built(home) as warehouse:
+    with built(home, only=TO_ORDER_LINES) as warehouse:
         assert rows_of(warehouse, LINE_TYPES) == [{"product_id": "WRAP", "line_type": "charge", "is_charge": True}]
