@@ -23,7 +23,10 @@ LINE = ("1", "2024-05-01 10:00:00", "C1", "P1", "Bowl", 2, "3.50", "UK")
 OTHER = ("2", "2024-05-02 11:00:00", "C2", "P2", "Cup", 1, "2.00", "IE")
 UCI_HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 UCI_II_HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
-FIELDS = "order_id, order_ts::varchar, customer_id, product_id, product_name, quantity::varchar, unit_price::varchar, country"
+FIELDS = (
+    "order_id, order_ts::varchar, customer_id, product_id, product_name, "
+    "quantity::varchar, unit_price::varchar, country"
+)
 
 
 def load(home: Home, sql: str, reload: Sequence[str] = ()) -> tuple[LoadReport, list[tuple[object, ...]]]:
