@@ -1,33 +1,20 @@
 """Building tables without Dagster: the drops and the table files, in the order of their lineage."""
 
-from collections.abc import Iterable
 from graphlib import TopologicalSorter
 
+from retail_pipeline.assets.raw.drops import write_formats
 from retail_pipeline.assets.sql_assets import find_sql_tables
 from retail_pipeline.assets.sql_parameters import sql_parameters
 from retail_pipeline.ingest.loader import load_drops
-from retail_pipeline.ingest.raw_tables import FORMATS_TABLE, format_rows
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 
-def build_tables(warehouse: Warehouse, only: Iterable[str] | None = None) -> None:
-    """Load new drops, then build all tables (``schema.table``), or only some."""
+def build_tables(warehouse: Warehouse, schema: str | None = None) -> None:
+    """Load new drops, then build all tables, or only those of a schema."""
     load_drops(warehouse)
     write_formats(warehouse)
     tables = {table.name: table for table in find_sql_tables()}
     order = TopologicalSorter({name: table.upstream for name, table in tables.items()}).static_order()
-    wanted = set(tables if only is None else only)
     for name in order:
-        if name in wanted:
+        if name in tables and schema in (None, tables[name].schema):
             warehouse.run_select(tables[name], sql_parameters(warehouse.settings))
-
-
-def write_formats(warehouse: Warehouse) -> None:
-    """Write the registry of formats, as its asset does."""
-    warehouse.write_rows(
-        FORMATS_TABLE.name,
-        format_rows(),
-        types={name: type_ for name, (type_, _) in FORMATS_TABLE.columns.items()},
-        row_is=FORMATS_TABLE.row,
-        columns=FORMATS_TABLE.descriptions,
-    )

@@ -1,5 +1,6 @@
 """The factory that turns ``.sql`` table files into Dagster assets."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -27,9 +28,10 @@ def freshness(settings: Settings) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.quality.fresh_within_hours))
 
 
-def find_sql_tables(folder: Path | None = None) -> list[SqlTable]:
-    """All table files below a folder (the package's own by default), parsed."""
-    return [read_sql_table(path) for path in sorted((folder or Path(__file__).parent).glob("*/*.sql"))]
+@functools.cache
+def find_sql_tables(folder: Path = Path(__file__).parent) -> list[SqlTable]:
+    """All table files below a folder (the package's own by default), parsed; each folder is read once a process."""
+    return [read_sql_table(path) for path in sorted(folder.glob("*/*.sql"))]
 
 
 def build_sql_assets(tables: Iterable[SqlTable], settings: Settings) -> list[dg.AssetsDefinition]:

@@ -103,8 +103,10 @@ def _reasons(recognised: Recognised) -> list[str]:
                 f"when {field} = 0 and regexp_matches({text}, '{NOT_ZERO}') then '{header} ''' || {shown} || ''' is "
                 "nearer to zero than 0.0001'"
             )
+    # a thousand lines of such worth still add up within DECIMAL(18,4)
     branches.append(
-        "when abs(quantity::double * unit_price::double) >= 1e14 then 'quantity times price is not below "
-        "100,000,000,000,000'"
+        "when greatest(abs(quantity::double * unit_price::double), abs(coalesce(amount, 0)), "
+        "abs(coalesce(discount, 0))) > 1e11 "
+        "then 'the line is worth more than 100,000,000,000: quantity times price, amount or discount'"
     )
     return branches

@@ -69,13 +69,11 @@ def load_code_location(home: Home) -> None:
 
 def ingest_and_core(home: Home) -> None:
     """Load the drop, build the tables of core, close the database; without Dagster and publishing."""
-    from retail_pipeline.assets.sql_assets import find_sql_tables
     from retail_pipeline_tests.stores import opened
     from retail_pipeline_tests.tables import build_tables
 
-    core = [table.name for table in find_sql_tables() if table.schema == "core"]
     with opened(home) as warehouse:
-        build_tables(warehouse, core)
+        build_tables(warehouse, schema="core")
 
 
 def retail_run(home: Home) -> None:
