@@ -1,6 +1,8 @@
 """The ``retail`` command. Exit codes: 0 done or nothing to do, 1 failed, 2 asked wrongly."""
 
 import os
+import signal
+import socket
 import sys
 import traceback
 from pathlib import Path
@@ -89,12 +91,26 @@ def ui(home: Home, port: int, host: str) -> None:
     from retail_pipeline.settings import load_settings
 
     load_settings(home)
+    _require_free_port(host, port)
     workspace = prepare_dagster_home(home)
     console.print(f"Dagster UI of {home.root} on http://{host}:{port} (Ctrl-C ends it)", highlight=False)
     os.environ["PYTHONSAFEPATH"] = "1"  # a stray gql.py or dagster.py in the current folder must not be imported
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port), "-h", host]
     sys.stdout.flush()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have had them ignored for a background job
+        signal.signal(number, signal.SIG_DFL)
     os.execv(sys.executable, command)
+
+
+def _require_free_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"{host}:{port} cannot be listened on ({error.strerror}). Choose another --port."
+            ) from error
 
 
 @main.command()
@@ -114,7 +130,9 @@ def sql(home: Home, query: str, style: str | None) -> None:
 def status(home: Home) -> None:
     """Show drops, the snapshot's age, failing checks and the last runs."""
     from retail_pipeline.console.status import print_status
+    from retail_pipeline.settings import load_settings
 
+    load_settings(home)
     print_status(home, console)
 
 
@@ -124,7 +142,7 @@ def status(home: Home) -> None:
 @click.option("--table", "tables", multiple=True, metavar="SCHEMA.TABLE", help="Only this table; may be repeated.")
 @click.pass_obj
 def export(home: Home, folder: Path | None, kind: str, tables: tuple[str, ...]) -> None:
-    """Write the snapshot's tables as files [default folder: exports/ in the home]."""
+    """Write tables as files: all of core and the analyses, or those named [default folder: exports/ in the home]."""
     from retail_pipeline.console.export import export_tables
 
     for path, rows in export_tables(home, folder or home.exports, kind, tables):

@@ -13,12 +13,12 @@ from retail_pipeline.home import Home
 from retail_pipeline.simulator import StoreParameters, simulate_store
 
 WHAT_TO_LOOK_AT = """
-What to look at (add --home {home} to each):
-  retail sql "select segment, customers, revenue from customers.rfm_segments order by revenue desc"
-  retail sql "select * from meta.tables"
-  retail status
-  retail ui
-  retail export
+What to look at:
+  retail --home {home} sql "select table_name, rows, row_is from meta.tables"
+  retail --home {home} sql "select * from customers.rfm_scores order by monetary desc limit 10"
+  retail --home {home} status
+  retail --home {home} ui
+  retail --home {home} export
 """
 
 

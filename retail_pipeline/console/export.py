@@ -35,7 +35,10 @@ def export_tables(home: Home, folder: Path, kind: str, tables: tuple[str, ...]) 
     snapshot = current_snapshot(home)
     if snapshot is None:
         raise SnapshotMissingError(f"Nothing is published in {home.root} yet; run 'retail run' first.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RetailPipelineError(f"{folder} cannot be used as a folder ({error.strerror}). Name another.") from error
     with duckdb.connect(str(snapshot), read_only=True) as connection:
         rows = connection.execute(
             "select schema_name || '.' || table_name, estimated_size from duckdb_tables() order by 1"

@@ -34,6 +34,8 @@ def run_query(home: Home, console: Console, sql: str, style: str) -> None:
     QueryError
         with DuckDB's reason.
     """
+    if not sql.strip():
+        raise QueryError('The query is empty. Ask for instance: retail sql "select * from meta.tables"')
     with open_snapshot(home) as snapshot:
         try:
             result = snapshot.execute(sql)

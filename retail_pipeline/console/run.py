@@ -1,5 +1,6 @@
 """``retail run``: one run of the pipeline with live progress and a summary."""
 
+import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     import dagster as dg
 
 NOTHING_TO_DO = "Nothing to do: there are no files in {drops}. Put an export there with 'retail add FILE'."
-SKIPPED_STEP = "Dependencies for step"
+TOLD_ELSEWHERE = ("Dependencies for step", "Published ", "The snapshot is withheld")
+CLASS_NAME = re.compile(r"^[\w.]+(Error|Exception): ")
 
 
 @dataclass
@@ -150,7 +152,7 @@ class _Follower:
         """One event of the run."""
         event = entry.dagster_event
         if event is None:
-            if not entry.user_message.startswith(SKIPPED_STEP):
+            if not entry.user_message.startswith(TOLD_ELSEWHERE):
                 self._print(entry.user_message)
         elif event.is_step_start:
             self._progress.update(self._task, description=_readable(event.step_key))
@@ -187,7 +189,7 @@ class _Follower:
         if "DagsterExecutionInterruptedError" in text:
             text = "interrupted; what was built before stays, the next run does the rest"
         if "AssetCheckFailed" not in text:
-            self.failures[step] = text.split(": ", 1)[-1] if text.split(": ", 1)[0].isidentifier() else text
+            self.failures[step] = CLASS_NAME.sub("", text)
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False)
@@ -217,6 +219,8 @@ def _summarise(home: Home, console: Console, outcome: RunOutcome, *, published: 
             say(f"{rows[2]:,} drops: {rows[0]:,} rows read, {rows[1]:,} rejected.")
     except (SnapshotMissingError, duckdb.CatalogException):
         pass  # nothing is loaded yet
+    if refused and not any("raw.refused_files" in text for text in outcome.failed_checks):
+        say(f"ERROR refused before: {', '.join(name for name, *_ in refused)}; see raw.refused_files", "red")
     state = "done" if outcome.succeeded else "FAILED"
     say(f"Run {state} in {outcome.seconds:.1f} s, {outcome.tables} tables built.")
     if withheld:

@@ -1,12 +1,13 @@
 """Reading delimited text through DuckDB, with every line's physical number."""
 
+import codecs
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 
 from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.ingest.drops import literal_path
@@ -19,24 +20,21 @@ from retail_pipeline.ingest.text_files import Utf8File, as_utf8
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 DELIMITERS = (b",", b";", b"\t", b"|")
+NO_HEADER = re.compile(rb"(\xef\xbb\xbf)?([ \t]*|\"?sep=.\"?)[\r\n]*")
+"""A line above the header: a blank one, or the one in which Excel is told the delimiter."""
 READ_BUFFER = 1 << 25
-TEMPORARY = ("view staged", "table text_columns", "table line_breaks")
+TEMPORARY = ("view staged", "table text_columns", "table line_numbers")
 
 
 @dataclass(frozen=True)
 class Header:
-    """The first line that is not blank, with the format it belongs to.
+    """The first line that says something: the format it belongs to, and how the lines below it are laid out.
 
-    ``start`` and ``lines`` are the bytes and physical lines up to its end, ``line_end`` the bytes of its line end added
-    up; ``is_plain`` says that it is the first line, and one line.
+    ``is_plain`` says that it is the first line of the file, one line, and has no literal quote.
     """
 
-    delimiter: bytes
     recognised: Recognised
-    width: int
-    start: int
-    lines: int
-    line_end: int
+    layout: Layout
     is_plain: bool
 
 
@@ -50,21 +48,13 @@ def stage_text(warehouse: Warehouse, path: Path, scratch: Path) -> Staged:
     """
     text = as_utf8(path, scratch, int(warehouse.settings.ingest.max_unpacked_gib * 2**30))
     header = find_header(text)
-    layout = Layout(
-        header.delimiter,
-        header.width,
-        header.start,
-        header.lines,
-        header.line_end,
-        good_line_test(header.recognised),
-    )
-    scan = scan_lines(text, layout)
+    scan = scan_lines(text, header.layout)
     readable = text.path
     if not (scan.is_plain and header.is_plain):
         readable = scratch / "clean"
-        scan = scan_lines(text, layout, readable)
+        scan = scan_lines(text, header.layout, readable)
     _read(warehouse, readable, header, scan, text.name)
-    _number_lines(warehouse, scan.skipped, header.recognised)
+    _number_lines(warehouse, scan, header.recognised)
 
     def raw_texts(source_rows: Sequence[int]) -> list[str]:
         return fetch_records(text, scan, source_rows)
@@ -84,43 +74,52 @@ def find_header(text: Utf8File) -> Header:
     """
     with text.path.open("rb") as file:
         lines = file.read(LONGEST_RECORD).splitlines(keepends=True)
-    first = next((place for place, line in enumerate(lines) if line.strip(b"\xef\xbb\xbf \t\r\n")), None)
+    first = next((place for place, line in enumerate(lines) if not NO_HEADER.fullmatch(line)), None)
     if first is None:
         raise UnreadableDropError(f"{text.name} is empty: it has no header line. Export it again.")
     refusals: dict[int, UnreadableDropError] = {}
     for delimiter in DELIMITERS:
-        columns, count = _header_columns(lines[first:], delimiter)
+        record, count = _header_record(lines[first:], delimiter)
         try:
-            recognised = recognise([column.decode("utf-8", "replace") for column in columns], FORMATS, text.name)
+            recognised = recognise([name.decode("utf-8", "replace") for name in record.columns], FORMATS, text.name)
         except UnreadableDropError as error:
-            refusals.setdefault(len(columns), error)
+            refusals.setdefault(len(record.columns), error)
             continue
         taken = lines[: first + count]
-        line_end = taken[-1][len(taken[-1].rstrip(b"\r\n")) :]
-        return Header(
-            delimiter, recognised, len(columns), sum(map(len, taken)), len(taken), sum(line_end), len(taken) == 1
+        layout = Layout(
+            delimiter,
+            width=len(record.columns),
+            start=sum(map(len, taken)),
+            lines=len(taken),
+            line_end=sum(taken[-1][len(taken[-1].rstrip(b"\r\n")) :]),
+            is_good_line=good_line_test(recognised),
         )
+        return Header(recognised, layout, is_plain=len(taken) == 1 and not record.has_literal_quotes)
     raise refusals[max(refusals)]
 
 
-def _header_columns(lines: Sequence[bytes], delimiter: bytes) -> tuple[list[bytes], int]:
-    """The columns of a header and the lines it takes."""
+def _header_record(lines: Sequence[bytes], delimiter: bytes) -> tuple[Record, int]:
+    """The header as a record, and the lines it takes; where its quotes are broken, they are characters."""
     record = Record(delimiter)
     for count, line in enumerate(lines, start=1):
-        record.take(line.removeprefix(b"\xef\xbb\xbf"))
+        record.take(line.removeprefix(codecs.BOM_UTF8))
         if record.state is State.WHOLE:
-            return record.columns, count
+            return record, count
         if record.state is State.BROKEN:
             break
-    return lines[0].rstrip(b"\r\n").split(delimiter), 1
+    record = Record(delimiter)
+    record.columns = lines[0].rstrip(b"\r\n").split(delimiter)
+    record.has_literal_quotes = True
+    return record, 1
 
 
 def _read(warehouse: Warehouse, path: Path, header: Header, scan: Scan, name: str) -> None:
-    """Read the records, below one line to skip and with nothing among them, into the temporary table ``text_columns``.
+    """Read the records into the temporary table ``text_columns``; they stand below one line, with nothing among them.
 
-    DuckDB 2.0 reads in parallel only what has no quotes: where a thread starts within quotes, it bends rows in silence.
+    Only what has no quotes is read in parallel: where a thread starts within quotes, DuckDB 2.0 bends rows in silence.
+    Strict mode knows one kind of line break, in and out of quotes.
     """
-    types = ", ".join(f"'c{place}': 'varchar'" for place in range(header.width))
+    types = ", ".join(f"'c{place}': 'varchar'" for place in range(header.layout.width))
     fields = ", ".join(f"c{place} as {field}" for field, place in header.recognised.positions.items())
     try:
         warehouse.execute(
@@ -131,13 +130,14 @@ def _read(warehouse: Warehouse, path: Path, header: Header, scan: Scan, name: st
             f"columns = {{{types}}})",
             {
                 "path": literal_path(path),
-                "delimiter": header.delimiter.decode(),
+                "delimiter": header.layout.delimiter.decode(),
                 "parallel": not scan.has_quotes,
                 "strict": not scan.further,
             },
         )
     except (duckdb.InvalidInputException, duckdb.DataError) as error:
-        raise UnreadableDropError(f"{name} cannot be read as a table: {str(error).splitlines()[0]}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UnreadableDropError(f"{name} cannot be read as a table: {reason}") from error
     found = warehouse.count("temp.text_columns")
     if found != scan.records:
         raise UnreadableDropError(
@@ -146,29 +146,24 @@ def _read(warehouse: Warehouse, path: Path, header: Header, scan: Scan, name: st
         )
 
 
-def _number_lines(warehouse: Warehouse, skipped: npt.NDArray[np.int64], recognised: Recognised) -> None:
-    """Make ``staged``: the format's fields, with the physical line each row stood on.
-
-    The k-th row (from 0) stands on line k + 1 + s, where s counts the skipped lines before it. As rows pass the
-    j-th skipped line L_j (j from 1), s becomes j: that is at k = L_j - j.
-    """
+def _number_lines(warehouse: Warehouse, scan: Scan, recognised: Recognised) -> None:
+    """Make ``staged``: the format's fields, with the physical line each row stood on."""
     fields = ", ".join(recognised.positions)
-    steps = np.arange(1, len(skipped) + 1, dtype=np.int64)
-    first_rows = skipped - steps
-    is_last_of_run = np.append(first_rows[1:] != first_rows[:-1], True)
-    first_rows, steps = first_rows[is_last_of_run], steps[is_last_of_run]
-    if len(steps) == 1:
+    first = len(scan.skipped)
+    if scan.skipped[-1] == first:  # nothing but the header stands between the lines
         warehouse.execute(
-            f"create or replace temp view staged as select rowid + 1 + {int(steps[0])} as source_row, {fields} "
+            f"create or replace temp view staged as select rowid + {first + 1} as source_row, {fields} "
             "from temp.text_columns"
         )
         return
     import pyarrow as pa
 
-    warehouse.connection.register("line_breaks_arrow", pa.table({"first_row": first_rows, "skipped_lines": steps}))
-    warehouse.execute("create or replace temp table line_breaks as from line_breaks_arrow")
-    warehouse.connection.unregister("line_breaks_arrow")
+    starts_record = np.ones(scan.lines + 1, dtype=np.bool_)
+    starts_record[0] = starts_record[scan.skipped] = False
+    warehouse.connection.register("line_numbers_arrow", pa.table({"source_row": np.flatnonzero(starts_record)}))
+    warehouse.execute("create or replace temp table line_numbers as from line_numbers_arrow")
+    warehouse.connection.unregister("line_numbers_arrow")
     warehouse.execute(
-        f"create or replace temp view staged as select text.rowid + 1 + breaks.skipped_lines as source_row, {fields} "
-        "from temp.text_columns as text asof join temp.line_breaks as breaks on text.rowid >= breaks.first_row"
+        f"create or replace temp view staged as select source_row, {fields} "
+        "from temp.line_numbers positional join temp.text_columns"
     )

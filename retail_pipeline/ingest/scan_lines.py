@@ -54,13 +54,14 @@ class Layout:
 class Scan:
     """What stands on the physical lines of a text (the first is 1).
 
-    ``skipped`` are the lines on which no good record starts: the header, blank and faulty ones, and the further lines
-    of records with line breaks inside quotes; ``further`` counts those by the line their record starts on.
+    Of all ``lines``, ``skipped`` are those on which no good record starts: the header, blank and faulty ones, and the
+    further lines of records with line breaks inside quotes; ``further`` counts these by the line the record starts on.
     ``faults`` are the faulty records, line and reason. ``blocks`` are places to start reading at, line and byte.
     ``is_plain`` says that DuckDB can read the text as it is: no blank or faulty line, no literal quote, line ends
     of one kind.
     """
 
+    lines: int = 0
     records: int = 0
     skipped: Integers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     faults: list[tuple[int, str]] = field(default_factory=list)
@@ -114,6 +115,7 @@ def scan_lines(text: Utf8File, layout: Layout, clean: Path | None = None) -> Sca
                 )
     scan.is_plain &= line_ends <= {LINE_FEED, END_OF_TEXT} or line_ends <= {CARRIAGE_RETURN + LINE_FEED, END_OF_TEXT}
     scan.skipped = np.concatenate(skipped)
+    scan.lines = line - 1
     return scan
 
 

@@ -102,9 +102,9 @@ def _utf16_codec(path: Path, name: str) -> str | None:
     even, odd = start[0::2].count(0), start[1::2].count(0)
     if even + odd <= len(start) // 4:
         return None
-    if even and odd:
+    if 4 * min(even, odd) > max(even, odd):
         raise UnreadableDropError(f"{name} is no text table (it holds binary data). Export it as csv or xlsx.")
-    return "utf-16-le" if odd else "utf-16-be"
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 def _from_utf16(path: Path, codec: str, target: Path) -> None:

@@ -258,6 +258,12 @@ class Bookkeeping:
                 [KEPT_RUNS],
             )
 
+    def record_killed(self, run_id: str) -> None:
+        """Note that another run was cut off at its very end."""
+        self._connection.execute(
+            "update pipeline.runs set status = 'killed', message = ? where run = ?", [ENDED_SILENTLY, run_id]
+        )
+
     def record_run_end(self, end: "RunEnd") -> None:
         """Note how this run has ended."""
         self._connection.execute(

@@ -17,7 +17,7 @@ from retail_pipeline.errors import PublishError, RetailPipelineError, WarehouseE
 from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings, load_settings
 from retail_pipeline.warehouse.bookkeeping import ENDED_SILENTLY, RunEnd
-from retail_pipeline.warehouse.run_markers import dead_runs
+from retail_pipeline.warehouse.run_markers import ended_runs
 from retail_pipeline.warehouse.snapshot import (
     Withheld,
     find_withholding_checks,
@@ -88,9 +88,10 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         self._started = time.monotonic()
         self._warehouse = Warehouse(database.connection, database.home, settings, database.run_id, full=full)
         self._warehouse.books.record_run_start(_started_by(tags))
-        for run_id in dead_runs(database.home):
+        for run_id in ended_runs(database.home):
             try:
-                _report_dead(context, run_id)
+                if _report_if_cut_off(context, run_id):
+                    self._warehouse.books.record_killed(run_id)
             except Exception as error:  # of whatever storage the instance has; this run must not fail by it
                 if context.log:
                     context.log.warning(f"Run {run_id} was cut off; marking it as failed did not work: {error}")
@@ -144,11 +145,13 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self.warehouse.books.record_run_end(RunEnd("failed", self._seconds(), message))
 
 
-def _report_dead(context: dg.InitResourceContext, run_id: str) -> None:
-    """Mark a run as failed in Dagster, which cannot know that its process is gone."""
+def _report_if_cut_off(context: dg.InitResourceContext, run_id: str) -> bool:
+    """Mark a run whose process is gone as failed in Dagster if that thinks it still under way; whether it did."""
     run = context.instance.get_run_by_id(run_id) if context.instance else None
-    if context.instance and run and not run.is_finished and run_id != context.run_id:
-        context.instance.report_run_failed(run, message=f"The run was cut off: {ENDED_SILENTLY}.")
+    if not context.instance or not run or run.is_finished or run_id == context.run_id:
+        return False
+    context.instance.report_run_failed(run, message=f"The run was cut off: {ENDED_SILENTLY}.")
+    return True
 
 
 def _started_by(tags: Any) -> str:

@@ -1,9 +1,10 @@
-"""A locked file for each run under way, by which the next run learns that an earlier one died.
+"""A locked file for each run, by which the next run learns that an earlier one died.
 
-The kernel drops the lock when the process ends in whatever way; a run that ends by itself removes its file. What
-is there and not locked belongs to a run that was killed.
+The kernel drops the lock when the process ends in whatever way. A run keeps its lock until then, even after it has let
+go of the working database, for what is left to do (Dagster must note how it ended) can be cut off as well.
 """
 
+import collections
 import contextlib
 import fcntl
 import os
@@ -12,6 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from retail_pipeline.home import Home
+
+KEPT_LOCKS = 8
+"""Runs that one process remembers after their end; by then Dagster has long noted how the older ones ended."""
 
 
 class RunMarker:
@@ -37,25 +41,34 @@ class RunMarker:
             raise
         return cls(folder / name, descriptor)
 
+    def retire(self) -> None:
+        """The run has let go of the working database; its process is about to end, or to begin another run."""
+        _retired.append(self)
+        while len(_retired) > KEPT_LOCKS:
+            _retired.popleft().release()
+
     def release(self) -> None:
-        """The run has ended by itself."""
+        """There is nothing left of the run that could be cut off."""
         with contextlib.suppress(OSError):
             self._path.unlink()
         os.close(self._descriptor)
 
 
+_retired: collections.deque[RunMarker] = collections.deque()
+
+
 def is_alive(home: Home, run_id: str) -> bool:
-    """Whether a process holds a marker of the run."""
+    """Whether the process of a run is there still."""
     return any(_is_locked(path) for path in _markers(home) if _run_of(path) == run_id)
 
 
-def dead_runs(home: Home) -> Iterator[str]:
-    """The ids of runs whose process ended without saying so.
+def ended_runs(home: Home) -> Iterator[str]:
+    """The ids of runs whose process is gone, whether or not it had come to its end.
 
     A marker goes when the next id is asked for: should the caller die over one, the next caller learns of it again.
     """
     for path in _markers(home):
-        if not _is_locked(path) and path.exists():  # a run that ends by itself takes its file away, then the lock
+        if not _is_locked(path) and path.exists():  # who releases a marker takes the file away, then the lock
             yield _run_of(path)
             with contextlib.suppress(OSError):
                 path.unlink()

@@ -133,6 +133,7 @@ def publish(warehouse: Warehouse, keep: int, ending: RunEnd | None = None) -> Pa
         remove_leftovers(home)
         expected = _copy(warehouse, temporary, ending)
         verify(temporary, expected)
+        temporary.chmod(0o444)  # a client that forgets read_only must not write into what others read
         temporary.rename(final)
         _sync_folder(home.snapshots)
         _point_link(home.warehouse_link, final)

@@ -72,7 +72,7 @@ class WorkingDatabase:
             with contextlib.suppress(duckdb.Error):
                 _disconnect(self.home, self.connection)
         finally:
-            self._marker.release()
+            self._marker.retire()
 
     @staticmethod
     def _holder_file(home: Home) -> Path:
@@ -104,7 +104,7 @@ class WorkingDatabase:
             _create_database(home)
             connection = cls._wait_for_connection(home, settings, say)
         except BaseException:
-            marker.release()
+            marker.retire()
             raise
         database = cls(home, run_id, connection, marker)
         try:

@@ -73,7 +73,7 @@ def ingest_and_core(home: Home) -> None:
     from retail_pipeline_tests.tables import build_tables
 
     with opened(home) as warehouse:
-        build_tables(warehouse, schema="core")
+        build_tables(warehouse, ["core"])
 
 
 def retail_run(home: Home) -> None:

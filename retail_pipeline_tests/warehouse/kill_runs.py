@@ -203,11 +203,11 @@ def _columns(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, 
 
 
 def unfinished_business(home: Home) -> list[str]:
-    """What a run must not leave: half files, markers of runs, runs that Dagster takes for alive."""
+    """What a run must not leave: half files, runs that Dagster takes for alive."""
     import dagster as dg
     from dagster._core.instance.ref import InstanceRef
 
-    left = [*unfinished_snapshots(home), *home.work.glob("drop-*"), *(home.work / "runs").iterdir()]
+    left = [*unfinished_snapshots(home), *home.work.glob("drop-*"), *home.work.glob("tmp/*")]
     found = [f"{path.relative_to(home.root)} is left" for path in left]
     if home.dagster.exists():
         with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home.dagster))) as instance:

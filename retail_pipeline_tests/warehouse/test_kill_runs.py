@@ -28,7 +28,7 @@ def test_after_killed_runs_the_tables_are_those_of_undisturbed_ones(tmp_path: Pa
     with reading_process(shaken.home) as answers:
         for number in range(KILLS):
             for store in (calm, shaken):
-                store.turn(count=20_000 + 1000 * number)
+                store.turn(count=2000 + 100 * number)
             with forked_process(run_store, shaken.home.root) as process:
                 wait_until(lambda: running(shaken.home) or not process.is_alive())
                 time.sleep(dice.uniform(0, LONGEST_RUN_SECONDS))

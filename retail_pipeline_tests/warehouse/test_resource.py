@@ -19,6 +19,7 @@ from retail_pipeline.warehouse.bookkeeping import Bookkeeping, RunEnd
 from retail_pipeline.warehouse.reader import open_snapshot, snapshots, withheld_notice
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
+from retail_pipeline.warehouse.working_database import WorkingDatabase
 from retail_pipeline_tests.stores import opened
 from retail_pipeline_tests.warehouse.processes import forked_process, holding_process, kill, wait_until
 from retail_pipeline_tests.warehouse.small_store import DOUBLED, NUMBERS, OTHER, SmallStore, run_store
@@ -307,18 +308,48 @@ def test_books_that_cannot_be_read_are_told_as_a_damaged_database(store: SmallSt
     assert store.run().success
 
 
-def test_a_dead_run_that_cannot_be_reported_does_not_fail_the_next_and_is_tried_again(
+def test_an_ended_run_that_cannot_be_looked_up_does_not_fail_the_next_and_is_tried_again(
     store: SmallStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with holding_process(store.home, "run-1") as holder:
         kill(holder)
-    marker = list((store.home.work / "runs").iterdir())
-    monkeypatch.setattr(resource, "_report_dead", fail)
+    [marker] = (store.home.work / "runs").glob("run-1.*")
+    monkeypatch.setattr(resource, "_report_if_cut_off", fail)
     assert store.run().success
-    assert list((store.home.work / "runs").iterdir()) == marker
+    assert marker.exists()
     monkeypatch.undo()
     assert store.run().success
-    assert list((store.home.work / "runs").iterdir()) == []
+    assert not marker.exists()
+
+
+def test_a_run_cut_off_after_its_publish_before_dagster_noted_its_end_is_marked_by_the_next(
+    store: SmallStore, tmp_path: Path
+) -> None:
+    dagster_home = tmp_path / "dagster"
+    dagster_home.mkdir()
+    with forked_process(run_store, store.home.root, dagster_home, hang_after_the_end) as process:
+        wait_until((store.home.root / "hanging").exists)
+        kill(process)
+    assert published_count(store) == 10
+    with dg.DagsterInstance.local_temp(str(dagster_home)) as instance:
+        [cut_off] = instance.get_runs()
+        assert cut_off.status is dg.DagsterRunStatus.STARTED
+        assert store.run(instance=instance).success
+        marked = instance.get_run_by_id(cut_off.run_id)
+        assert marked
+        assert marked.status is dg.DagsterRunStatus.FAILURE
+    assert [status for status, _ in runs(store.home)] == ["killed", "success"]
+
+
+def hang_after_the_end(root: Path) -> None:
+    close = WorkingDatabase.close
+
+    def close_and_hang(database: WorkingDatabase) -> None:
+        close(database)
+        (root / "hanging").touch()
+        time.sleep(120)
+
+    setattr(WorkingDatabase, "close", close_and_hang)  # noqa: B010 - for the life of a process, past the types
 
 
 def test_two_runs_of_one_process_come_one_after_the_other(store: SmallStore) -> None:
@@ -364,8 +395,9 @@ def test_an_interrupted_run_that_waits_ends_at_once(store: SmallStore, tmp_path:
     dagster_home = tmp_path / "dagster"
     dagster_home.mkdir()
     with holding_process(store.home, "run-1") as holder:
+        before = len(list((store.home.work / "runs").iterdir()))
         with forked_process(run_store, store.home.root, dagster_home) as waiting:
-            wait_until(lambda: len(list((store.home.work / "runs").glob("[!.]*"))) == 2)
+            wait_until(lambda: len(list((store.home.work / "runs").glob("[!.]*"))) == before + 1)
             interrupt(waiting)
         assert holder.poll() is None
     with dg.DagsterInstance.local_temp(str(dagster_home)) as instance:
@@ -380,7 +412,6 @@ def test_an_interrupted_step_closes_the_database_and_is_no_success(store: SmallS
     with forked_process(run_store, store.home.root) as process:
         wait_until((store.home.root / "hanging").exists)
         interrupt(process)
-    assert list((store.home.work / "runs").iterdir()) == []
     assert runs(store.home)[-1][0] == "failed"
     store.turn(count=12)
     assert store.run().success

@@ -14,7 +14,7 @@ import pytest
 from retail_pipeline.errors import WarehouseBusyError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings, WarehouseSettings
-from retail_pipeline.warehouse.run_markers import dead_runs
+from retail_pipeline.warehouse.run_markers import KEPT_LOCKS, ended_runs
 from retail_pipeline.warehouse.working_database import WorkingDatabase, running
 from retail_pipeline_tests.stores import opened
 from retail_pipeline_tests.warehouse.processes import (
@@ -60,7 +60,6 @@ def test_the_wait_ends_after_the_settable_time_with_the_holder_named(home: Home)
         with pytest.raises(WarehouseBusyError):
             open_database(home, seconds=0)
         assert running(home), "giving up must not touch the holder"
-    assert {path.split(".")[0] for path in files_below(home.work / "runs")} == {"run-1"}
 
 
 def test_a_foreign_process_that_has_the_file_open_is_named_by_its_id(home: Home) -> None:
@@ -108,7 +107,6 @@ def test_an_interrupt_ends_the_wait_even_where_dagster_defers_it(home: Home, int
         assert time.monotonic() - started < 20
         assert waiting.wait() == 0
         assert running(home)
-        assert {path.split(".")[0] for path in files_below(home.work / "runs")} == {"run-1"}
 
 
 def test_an_interrupt_that_is_ignored_stays_ignored_while_waiting(home: Home) -> None:
@@ -128,49 +126,66 @@ def test_handlers_are_as_they_were_after_the_wait(home: Home) -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_a_killed_holder_lets_the_next_in_at_once_and_is_reported_dead_once(home: Home) -> None:
+def test_a_killed_holder_lets_the_next_in_at_once_and_is_reported_once(home: Home) -> None:
     with holding_process(home, "run-1") as holder:
-        assert list(dead_runs(home)) == []
+        assert list(ended_runs(home)) == []
         kill(holder)
     database = open_database(home, seconds=0)
-    assert list(dead_runs(home)) == ["run-1"]
-    assert list(dead_runs(home)) == []
+    assert list(ended_runs(home)) == ["run-1"]
+    assert list(ended_runs(home)) == []
     database.close()
 
 
-def test_a_dead_run_is_reported_again_if_the_report_was_cut_off(home: Home) -> None:
+def test_an_ended_run_is_reported_again_if_the_report_was_cut_off(home: Home) -> None:
     with holding_process(home, "run-1") as holder:
         kill(holder)
-    assert next(dead_runs(home)) == "run-1"
-    assert list(dead_runs(home)) == ["run-1"]
+    assert next(ended_runs(home)) == "run-1"
+    assert list(ended_runs(home)) == ["run-1"]
 
 
-def test_a_run_killed_while_it_waits_is_reported_dead_too(home: Home) -> None:
+def test_a_run_killed_while_it_waits_is_reported_too(home: Home) -> None:
     with holding_process(home, "run-1"):
         with running_process(OPEN + "open_database('run-2')", home.root) as waiting:
             assert waiting.stdout
             waiting.stdout.readline()
             kill(waiting)
-        assert list(dead_runs(home)) == ["run-2"]
+        assert list(ended_runs(home)) == ["run-2"]
 
 
-def test_runs_that_come_and_go_are_never_taken_for_dead(home: Home) -> None:
-    """Two processes open and close as fast as they can; neither ever finds the other dead."""
+def test_runs_of_living_processes_are_never_taken_for_ended(home: Home) -> None:
+    """Two processes open and close as fast as they can; neither ever takes a run of the other for gone."""
     code = (
         OPEN
         + """
-from retail_pipeline.warehouse.run_markers import dead_runs
+from retail_pipeline.warehouse.run_markers import ended_runs
 found = []
 for number in range(25):
     database = open_database(f'{sys.argv[2]}-{number}')
-    found += dead_runs(home)
+    found += ended_runs(home)
     database.close()
-print(found)
+print(found, flush=True)
+time.sleep(60)
 """
     )
     with running_process(code, home.root, "a") as one, running_process(code, home.root, "b") as two:
-        ends = [process.communicate(timeout=60)[0].splitlines()[-1:] for process in (one, two)]
-    assert ends == [["[]"], ["[]"]]
+        for process in (one, two):
+            assert process.stdout
+            lines = iter(process.stdout.readline, "")
+            assert next(line for line in lines if not line.startswith("Waiting")) == "[]\n"
+
+
+def test_a_process_holds_no_more_than_a_few_locks_of_its_former_runs(home: Home) -> None:
+    for number in range(3 * KEPT_LOCKS):
+        open_database(home, f"run-{number}").close()
+    assert len(files_below(home.work / "runs")) <= KEPT_LOCKS
+    assert list(ended_runs(home)) == []
+
+
+def test_a_run_whose_process_went_after_letting_go_of_the_database_is_reported(home: Home) -> None:
+    """Dagster has yet to note how it ended, and may not have come to it."""
+    run_to_end(OPEN + "open_database('run-1').close()\n", home.root)
+    assert list(ended_runs(home)) == ["run-1"]
+    assert list(ended_runs(home)) == []
 
 
 def test_two_runs_in_one_process_keep_apart(home: Home) -> None:
@@ -222,7 +237,6 @@ def test_a_damaged_file_is_told_and_not_waited_for(tmp_path: Path, where: str) -
         open_database(home, seconds=30)
     assert not isinstance(caught.value, WarehouseBusyError)
     assert str(home.working_database) in str(caught.value)
-    assert files_below(home.work / "runs") == set()
     assert home.working_database.stat().st_size == len(b"this is no database") * 1000, "it is left as it was found"
     home.working_database.unlink()
     open_database(home).close()
@@ -266,7 +280,7 @@ def test_a_file_system_without_hard_links_will_do(home: Home, monkeypatch: pytes
 
     monkeypatch.setattr(os, "link", refuse)
     open_database(home).close()
-    assert files_below(home.work) == {"warehouse.duckdb", "runs"}
+    assert {path.name for path in home.work.iterdir()} == {"warehouse.duckdb", "runs"}
 
 
 def test_what_killed_runs_left_in_the_working_folder_goes(home: Home) -> None:
@@ -277,7 +291,7 @@ def test_what_killed_runs_left_in_the_working_folder_goes(home: Home) -> None:
     (home.work / "new-123.duckdb").write_text("left over")
     with opened(home):
         assert not files_below(home.work) & {"tmp", "drop-abc", "new-123.duckdb"}
-    assert files_below(home.work) == {"warehouse.duckdb", "runs"}
+    assert {path.name for path in home.work.iterdir()} == {"warehouse.duckdb", "runs"}
 
 
 def test_waiting_does_not_touch_the_scratch_files_of_the_run_that_holds(home: Home) -> None:

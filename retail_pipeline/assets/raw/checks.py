@@ -26,7 +26,30 @@ def find_high_rejected_share(warehouse: Warehouse) -> Finding:
     )
 
 
+def find_name_with_several_contents(warehouse: Warehouse) -> Finding:
+    """Warn when files of one name came with different contents: a mended file may count twice."""
+    doubled = warehouse.row(
+        "select file_name, count(*) from raw.drops group by file_name having count(*) > 1 order by 2 desc, 1 limit 1"
+    )
+    if doubled is None:
+        return Finding(True, "every file name stands for one drop")
+    name, drops = doubled
+    return Finding(
+        False,
+        f"{name} was loaded {drops} times with different contents, and all of them count. If it was mended and holds "
+        f"no further lines, replace what it brought before: 'retail run --reload {name}'.",
+        severity="WARN",
+    )
+
+
 CHECKS: list[TableCheck] = [
+    TableCheck(
+        "raw.drops",
+        "one_content_a_name",
+        "no two loaded files had the same name and different contents",
+        find_name_with_several_contents,
+        blocking=False,
+    ),
     no_rows(
         "raw.drops",
         "rows_reconcile",
