@@ -31,7 +31,7 @@ class _Commands(click.Group):
 
         try:
             return super().invoke(ctx)
-        except RetailPipelineError as error:
+        except (RetailPipelineError, OSError) as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
             errors.print(f"Error: {error}", style="red", markup=False, highlight=False)

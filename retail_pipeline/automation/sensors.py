@@ -1,5 +1,6 @@
 """The sensor that sees new files in ``drops/``."""
 
+import contextlib
 import hashlib
 import json
 
@@ -57,7 +58,8 @@ def _look(drops: list[DroppedFile], seen: dict[str, dict[str, str]]) -> dict[str
         before = seen.get(drop.name, {})
         look = {"stamp": drop.stamp}
         if before.get("stamp") == drop.stamp:
-            look["sha256"] = before.get("sha256") or content_hash(drop.path)[0]
+            with contextlib.suppress(OSError):  # gone or unreadable by now: the next look may tell
+                look["sha256"] = before.get("sha256") or content_hash(drop.path)[0]
         looks[drop.name] = look
     return looks
 

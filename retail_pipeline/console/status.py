@@ -9,7 +9,7 @@ from rich.table import Table
 
 from retail_pipeline.errors import SnapshotMissingError
 from retail_pipeline.home import Home
-from retail_pipeline.ingest.drops import content_hash, list_drops
+from retail_pipeline.ingest.drops import DroppedFile, content_hash, list_drops
 from retail_pipeline.warehouse.bookkeeping import first_row
 from retail_pipeline.warehouse.reader import open_snapshot, withheld_notice
 from retail_pipeline.warehouse.working_database import running, utc_now
@@ -80,11 +80,16 @@ def _print_snapshot(home: Home, console: Console) -> None:
 
 def _print_waiting(home: Home, console: Console, known: set[str]) -> None:
     """Files that the next run will look at."""
-    waiting = [
-        drop.name for drop in list_drops(home) if drop.name not in known and content_hash(drop.path)[0] not in known
-    ]
+    waiting = [drop.name for drop in list_drops(home) if drop.name not in known and not _is_loaded(drop, known)]
     if waiting:
         console.print(f"New files, loaded by the next run: {', '.join(waiting)}", markup=False, highlight=False)
+
+
+def _is_loaded(drop: DroppedFile, known: set[str]) -> bool:
+    try:
+        return content_hash(drop.path)[0] in known
+    except OSError:
+        return False  # unreadable: the next run says why it is refused
 
 
 def _print_rows(console: Console, title: str, names: list[str], rows: list[tuple[object, ...]]) -> None:

@@ -1,5 +1,6 @@
 """What a text means: ids, numbers, timestamps, and why one is none."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,7 +27,7 @@ NO_NUMBER = "is not a number below 100,000,000,000,000"
 
 
 def parsed(
-    warehouse: Warehouse, field: str, texts: list[str | None], header: list[str] | None = None
+    warehouse: Warehouse, field: str, texts: Sequence[str | None], header: list[str] | None = None
 ) -> list[tuple[object, str | None]]:
     """The value and the reason for each text in a field of a line that is good otherwise."""
     recognised = recognise(header or CANONICAL, FORMATS, "test")

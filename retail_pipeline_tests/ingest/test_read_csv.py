@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import random
+from collections.abc import Callable
 from unittest.mock import patch
 
 import pytest
@@ -274,7 +275,7 @@ def test_lines_without_quotes_are_in_their_place_where_threads_share_a_file(ware
     ) == (400_000, 400_000, 400_000)
 
 
-KINDS = [
+KINDS: list[tuple[Callable[[int], str], str]] = [
     (lambda i: line(i).removesuffix(",UK"), "too few columns: the line has 7 instead of 8"),
     (lambda i: line(i) + ",x", "too many columns: the line has 9 instead of 8"),
     (lambda i: line(i, product_name='"nail'), NOT_CLOSED),

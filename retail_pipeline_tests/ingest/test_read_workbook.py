@@ -49,7 +49,12 @@ def workbook(*sheets: Sequence[Sequence[object]], start: tuple[int, int] = (0, 0
 
 
 def test_every_sheet_with_a_known_header_is_read_and_rows_count_on(warehouse: Warehouse) -> None:
-    sheets = [HEADER, row(1), row(2)], [["some", "notes"], ["x"]], [], [HEADER, row(3)]
+    sheets: list[list[list[object]]] = [
+        [[*HEADER], row(1), row(2)],
+        [["some", "notes"], ["x"]],
+        [],
+        [[*HEADER], row(3)],
+    ]
     said: list[str] = []
     write_drop(warehouse.home, "a.xlsx", workbook(*sheets))
     (drop,) = load_drops(warehouse, say=said.append).loaded
