@@ -61,7 +61,7 @@ def demo(home: Home) -> None:
 @main.command()
 @click.option("--select", help="Only these: tables (core.orders,core.products) or a Dagster selection (group:core).")
 @click.option("--reload", multiple=True, metavar="NAME", help="Load a file in drops/ again; may be repeated.")
-@click.option("--full", is_flag=True, help="Build incremental tables as a whole.")
+@click.option("--full", is_flag=True, help="Build every table as a whole, changed or not.")
 @click.pass_obj
 def run(home: Home, select: str | None, reload: tuple[str, ...], full: bool) -> None:
     """Load new drops, build and check every table, publish the snapshot."""
