@@ -16,6 +16,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import list_drops
 from retail_pipeline.warehouse.bookkeeping import first_row
 from retail_pipeline.warehouse.reader import open_snapshot, withheld_notice
+from retail_pipeline.warehouse.run_markers import RunMarker
 from retail_pipeline.warehouse.snapshot import current_snapshot
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def _execute(home: Home, console: Console, select: str | None, reload: list[str]
     if reload:
         config["ops"] = {LOAD_OP: {"config": {"reload": reload}}}
     run_id = str(uuid.uuid4())
+    RunMarker.hold(home, run_id).retire()  # kept until the process ends: a kill before the set-up is noticed too
     started = time.monotonic()
     with dg.DagsterInstance.get() as instance, _Follower(console, steps) as follower:
         instance.add_event_listener(run_id, follower.take)
