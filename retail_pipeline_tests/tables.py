@@ -7,6 +7,7 @@ from retail_pipeline.assets.raw.drops import write_formats
 from retail_pipeline.assets.sql_assets import find_sql_tables
 from retail_pipeline.assets.sql_parameters import sql_parameters
 from retail_pipeline.ingest.loader import load_drops
+from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 
@@ -19,4 +20,4 @@ def build_tables(warehouse: Warehouse, only: Iterable[str] | None = None) -> Non
     wanted = set(tables if only is None else only)
     for name in order:
         if name in tables and not wanted.isdisjoint((name, tables[name].schema)):
-            warehouse.run_select(tables[name], sql_parameters(warehouse.settings))
+            build_table(warehouse, tables[name], sql_parameters(warehouse.settings))

@@ -12,6 +12,7 @@ from retail_pipeline.assets.sql_parameters import sql_parameters
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.resource import WarehouseResource
 from retail_pipeline.warehouse.sql_file import SqlTable, read_sql_table
+from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Materialisation, Warehouse
 
 OWNERS = ["team:analytics"]
@@ -55,7 +56,7 @@ def _build_asset(table: SqlTable, settings: Settings) -> dg.AssetsDefinition:
     )
     def build(warehouse: WarehouseResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         opened = warehouse.warehouse
-        built = opened.run_select(table, sql_parameters(opened.settings))
+        built = build_table(opened, table, sql_parameters(opened.settings))
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(opened, built, table.columns),

@@ -7,22 +7,20 @@ place of the affected rows in one transaction.
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from retail_pipeline.warehouse.bookkeeping import TableState
 from retail_pipeline.warehouse.sql_file import SqlTable
 from retail_pipeline.warehouse.sql_header import Incremental
-
-if TYPE_CHECKING:
-    from retail_pipeline.warehouse.warehouse import Warehouse
+from retail_pipeline.warehouse.warehouse import Warehouse
 
 AFFECTED, CHANGED, FRESH = "temp.affected_keys", "temp.changed_values", "temp.fresh_rows"
 
 
 def find_affected_keys(
-    warehouse: "Warehouse", table: SqlTable, state: TableState, tables: Mapping[str, TableState]
+    warehouse: Warehouse, table: SqlTable, state: TableState, tables: Mapping[str, TableState]
 ) -> int | None:
     """Collect the affected keys in a temporary table and count them; None asks for a full build.
 
@@ -46,7 +44,7 @@ def find_affected_keys(
     return int(warehouse.value(f"select count(*) from (select distinct key_value from {AFFECTED})"))
 
 
-def _collect(warehouse: "Warehouse", table: SqlTable, source: str, column: str, seen: int) -> None:
+def _collect(warehouse: Warehouse, table: SqlTable, source: str, column: str, seen: int) -> None:
     key = _incremental(table).key
     warehouse.execute(
         f"create or replace temp table {_name(CHANGED)} as select distinct key_value from pipeline.changed_keys "
@@ -59,13 +57,13 @@ def _collect(warehouse: "Warehouse", table: SqlTable, source: str, column: str, 
     warehouse.execute(f"insert into {AFFECTED} {holding}")
 
 
-def compute_fresh_rows(warehouse: "Warehouse", table: SqlTable, bound: dict[str, Any]) -> None:
+def compute_fresh_rows(warehouse: Warehouse, table: SqlTable, bound: dict[str, Any]) -> None:
     """Run the SELECT for the affected keys into a temporary table."""
     with _narrowed(warehouse, table):
         warehouse.execute(f"create or replace temp table {_name(FRESH)} as {table.query}", bound)
 
 
-def replace_affected_rows(warehouse: "Warehouse", table: SqlTable) -> None:
+def replace_affected_rows(warehouse: Warehouse, table: SqlTable) -> None:
     """Put the fresh rows in the place of the affected ones; call it inside a transaction."""
     affected = _is_among(warehouse, _incremental(table).key, AFFECTED)
     warehouse.execute(f"delete from {table.name} where {affected}")
@@ -75,7 +73,7 @@ def replace_affected_rows(warehouse: "Warehouse", table: SqlTable) -> None:
 
 
 @contextlib.contextmanager
-def _narrowed(warehouse: "Warehouse", table: SqlTable) -> Iterator[None]:
+def _narrowed(warehouse: Warehouse, table: SqlTable) -> Iterator[None]:
     """Make the default a catalog in which the keyed sources are reduced to the affected rows.
 
     To be used outside of transactions: ``use`` is refused in one that has failed, and no rollback takes it back.
@@ -97,7 +95,7 @@ def _narrowed(warehouse: "Warehouse", table: SqlTable) -> Iterator[None]:
             warehouse.execute("detach narrowed")
 
 
-def _is_among(warehouse: "Warehouse", column: str, keys: str) -> str:
+def _is_among(warehouse: Warehouse, column: str, keys: str) -> str:
     """A condition on a column: its value is in a table of keys, where null is a key like others."""
     condition = f"{column}::varchar in (select key_value from {keys})"
     holds_null = warehouse.value(f"select count(*) from {keys} where key_value is null")

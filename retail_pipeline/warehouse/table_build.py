@@ -3,30 +3,34 @@
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retail_pipeline.errors import WarehouseError
 from retail_pipeline.warehouse.incremental import compute_fresh_rows, find_affected_keys, replace_affected_rows
 from retail_pipeline.warehouse.sql_file import SqlTable
-
-if TYPE_CHECKING:
-    from retail_pipeline.warehouse.warehouse import Warehouse
+from retail_pipeline.warehouse.warehouse import Materialisation, Warehouse
 
 
-@dataclass(frozen=True)
-class Materialisation:
-    """What building a table did. ``mode`` is 'full', 'incremental' or 'unchanged'."""
+def build_table(warehouse: Warehouse, table: SqlTable, parameters: Mapping[str, Any]) -> Materialisation:
+    """Build a table from its file: as a whole, or only what changed where its header says how.
 
-    table: str
-    rows: int
-    seconds: float
-    mode: str
-    affected_keys: int | None = None
+    It stays as it is if nothing it is made from has changed: none of its upstream tables, nor its code, nor a
+    parameter.
 
+    Parameters
+    ----------
+    parameters
+        Values by name; those the SELECT uses are bound.
 
-def build_sql_table(warehouse: "Warehouse", table: SqlTable, parameters: Mapping[str, Any]) -> Materialisation:
-    """What :meth:`~retail_pipeline.warehouse.warehouse.Warehouse.run_select` does."""
+    Raises
+    ------
+    SqlFileError
+        when the columns that come out are not the header's; the old table stays.
+    WarehouseError
+        when a parameter is not given, or a column is of a type that a snapshot cannot hold; the old table stays.
+    duckdb.Error
+        when the SELECT fails; the old table stays.
+    """
     started = time.perf_counter()
     with warehouse.remembered_failure(table.name):
         bound = _bind(table, parameters)
@@ -57,7 +61,7 @@ def _bind(table: SqlTable, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: parameters[name] for name in table.parameters}
 
 
-def _count_affected_keys(warehouse: "Warehouse", table: SqlTable, fingerprint: str) -> int | None:
+def _count_affected_keys(warehouse: Warehouse, table: SqlTable, fingerprint: str) -> int | None:
     """How many keys' rows must be replaced; None asks for a full build."""
     tables = warehouse.books.tables()
     state = tables.get(table.name)
@@ -73,7 +77,7 @@ def _count_affected_keys(warehouse: "Warehouse", table: SqlTable, fingerprint: s
     return 0 if unchanged else None
 
 
-def _rebuild(warehouse: "Warehouse", table: SqlTable, bound: dict[str, Any], fingerprint: str) -> None:
+def _rebuild(warehouse: Warehouse, table: SqlTable, bound: dict[str, Any], fingerprint: str) -> None:
     compare = table.log_changes and list(warehouse.columns(table.name)) == list(table.columns)
     if compare:
         warehouse.execute(f"create or replace temp table rows_before as from {table.name}")
@@ -89,7 +93,7 @@ def _rebuild(warehouse: "Warehouse", table: SqlTable, bound: dict[str, Any], fin
         warehouse.execute("drop table temp.rows_before")
 
 
-def _replace_affected(warehouse: "Warehouse", table: SqlTable, affected: int, fingerprint: str) -> None:
+def _replace_affected(warehouse: Warehouse, table: SqlTable, affected: int, fingerprint: str) -> None:
     if affected:
         replace_affected_rows(warehouse, table)
     warehouse.keep_described(table.name, table.row, table.columns)
@@ -99,7 +103,7 @@ def _replace_affected(warehouse: "Warehouse", table: SqlTable, affected: int, fi
         warehouse.books.log_changed_keys(table.name, table.incremental.key, keys, generation)
 
 
-def _record(warehouse: "Warehouse", table: SqlTable, fingerprint: str, *, changed: bool, rebuilt: bool) -> int:
+def _record(warehouse: Warehouse, table: SqlTable, fingerprint: str, *, changed: bool, rebuilt: bool) -> int:
     return warehouse.books.record_table(
         table.name,
         row_is=table.row,

@@ -4,6 +4,7 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -12,9 +13,7 @@ from retail_pipeline.errors import WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.bookkeeping import Bookkeeping, first_row, transaction
-from retail_pipeline.warehouse.sql_file import SqlTable
 from retail_pipeline.warehouse.sql_header import IDENTIFIER
-from retail_pipeline.warehouse.table_build import Materialisation, build_sql_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +21,17 @@ if TYPE_CHECKING:
 CATALOG = "warehouse"
 UNREADABLE_TYPES = re.compile(r"\b(TIMESTAMPTZ_NS|VARIANT|TUPLE)\b")
 """Types that a snapshot cannot hold: older DuckDB clients could not open the file, or the copy is refused."""
+
+
+@dataclass(frozen=True)
+class Materialisation:
+    """What building a table did. ``mode`` is 'full', 'incremental' or 'unchanged'."""
+
+    table: str
+    rows: int
+    seconds: float
+    mode: str
+    affected_keys: int | None = None
 
 
 class Warehouse:
@@ -164,28 +174,6 @@ class Warehouse:
                 )
         return columns
 
-    def run_select(self, table: SqlTable, parameters: Mapping[str, Any]) -> Materialisation:
-        """Build a table from its file: as a whole, or only what changed where its header says how.
-
-        It stays as it is if nothing it is made from has changed: none of its upstream tables, nor its code, nor a
-        parameter.
-
-        Parameters
-        ----------
-        parameters
-            Values by name; those the SELECT uses are bound.
-
-        Raises
-        ------
-        SqlFileError
-            when the columns that come out are not the header's; the old table stays.
-        WarehouseError
-            when a parameter is not given, or a column is of a type that a snapshot cannot hold; the old table stays.
-        duckdb.Error
-            when the SELECT fails; the old table stays.
-        """
-        return build_sql_table(self, table, parameters)
-
     @contextlib.contextmanager
     def remembered_failure(self, table: str) -> Iterator[None]:
         """A build whose failure is noted, so that readers learn that the table is stale."""
@@ -240,6 +228,3 @@ def _literal(text: str) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-__all__ = ["CATALOG", "Materialisation", "Warehouse", "is_table_name"]

@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import openpyxl
 import pytest
 from click.testing import CliRunner, Result
@@ -93,6 +95,25 @@ def test_run_of_a_selection_builds_only_that(published: Home) -> None:
     assert result.exit_code == 0, result.output
     assert "1 tables built" in result.output
     assert "2 tables built" in retail("run", "--select", "group:customers").output
+
+
+KILLED_AS_IT_STARTS = """
+import os, signal
+from retail_pipeline.cli import main
+from retail_pipeline.warehouse.resource import WarehouseResource
+WarehouseResource.setup_for_execution = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main(["run"])
+"""
+
+
+def test_a_run_killed_before_it_reached_the_warehouse_is_marked_by_the_next(published: Home) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED_AS_IT_STARTS], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with dg.DagsterInstance.get() as instance:
+        [left] = instance.get_runs()
+        assert left.status is dg.DagsterRunStatus.STARTED
+        assert retail("run").exit_code == 0
+        assert [run.status.value for run in instance.get_runs()] == ["SUCCESS", "FAILURE"]
 
 
 def test_a_selection_of_nothing_is_asked_wrongly(published: Home) -> None:

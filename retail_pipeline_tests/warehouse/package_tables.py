@@ -7,6 +7,7 @@ from retail_pipeline.assets.raw.drops import write_formats
 from retail_pipeline.assets.sql_assets import find_sql_tables
 from retail_pipeline.assets.sql_parameters import sql_parameters
 from retail_pipeline.ingest.loader import load_drops
+from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 PACKAGE = {table.name: table for table in find_sql_tables()}
@@ -19,4 +20,4 @@ def build_package(warehouse: Warehouse, reload: Sequence[str] = ()) -> dict[str,
     load_drops(warehouse, reload)
     write_formats(warehouse)
     parameters = sql_parameters(warehouse.settings)
-    return {name: warehouse.run_select(PACKAGE[name], parameters).mode for name in BUILD_ORDER}
+    return {name: build_table(warehouse, PACKAGE[name], parameters).mode for name in BUILD_ORDER}

@@ -10,6 +10,7 @@ import pytest
 
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.sql_file import SqlTable
+from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.stores import canonical, opened, write_drop
 from retail_pipeline_tests.warehouse.package_tables import PACKAGE, build_package
@@ -103,7 +104,7 @@ class Shop:
     def build(self, *names: str) -> dict[str, str]:
         """Build tables in the order of their lineage; the mode of each."""
         chosen = [table for table in self.tables if not names or table.name in names]
-        return {table.name: self.warehouse.run_select(table, {}).mode for table in chosen}
+        return {table.name: build_table(self.warehouse, table, {}).mode for table in chosen}
 
     def assert_as_built_anew(self) -> None:
         for table in self.tables:
@@ -271,7 +272,7 @@ def test_another_declaration_of_what_is_incremental_asks_for_a_full_build(shop: 
         more="incremental:\n  key: order_id\n  sources:\n    raw.lines: order_id",
     )
     assert fewer.code_version == same.code_version
-    assert shop.warehouse.run_select(fewer, {}).mode == "full"
+    assert build_table(shop.warehouse, fewer, {}).mode == "full"
 
 
 def test_a_table_whose_select_is_not_confined_by_its_sources_gets_no_row_twice(
@@ -296,8 +297,8 @@ def test_a_table_whose_select_is_not_confined_by_its_sources_gets_no_row_twice(
         more="incremental:\n  key: order_id\n  sources:\n    core.names: product_id",
     )
     for _ in range(2):
-        warehouse.run_select(names, {})
-        warehouse.run_select(named, {})
+        build_table(warehouse, names, {})
+        build_table(warehouse, named, {})
         put(
             warehouse,
             "raw.names",
@@ -338,7 +339,7 @@ def test_changes_are_remembered_until_every_reader_has_seen_them(shop: Shop) -> 
 
 def test_a_reader_whose_asset_is_gone_does_not_let_the_log_grow_for_ever(shop: Shop, tmp_path: Path) -> None:
     gone = table_file(tmp_path, "core.gone", "select order_id from raw.lines", ["order_id"])
-    shop.warehouse.run_select(gone, {})
+    build_table(shop.warehouse, gone, {})
     for quantity in range(12):
         shop.change("update raw.lines set quantity = ? where order_id = 'o1'", [quantity], ["o1"])
         shop.build()

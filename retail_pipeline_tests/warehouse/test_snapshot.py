@@ -25,6 +25,7 @@ from retail_pipeline.warehouse.snapshot import (
     verify,
     withhold,
 )
+from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.stores import opened
 from retail_pipeline_tests.warehouse.processes import files_below
@@ -39,7 +40,7 @@ def stocked(warehouse: Warehouse, tmp_path: Path) -> Warehouse:
     """A warehouse with ``raw.numbers`` 0 to 9 and the described table ``core.doubled``."""
     put(warehouse, "raw.numbers", "select range as n from range(10)")
     select = "select n, n * 2 as doubled from raw.numbers"
-    warehouse.run_select(table_file(tmp_path / "sql", "core.doubled", select, ["n", "doubled"]), {})
+    build_table(warehouse, table_file(tmp_path / "sql", "core.doubled", select, ["n", "doubled"]), {})
     return warehouse
 
 

@@ -12,6 +12,7 @@ import pytest
 from retail_pipeline.errors import SqlFileError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.bookkeeping import stale_tables
+from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.stores import opened
 from retail_pipeline_tests.warehouse.table_files import put, table_file
@@ -38,18 +39,18 @@ def comments(warehouse: Warehouse, table: str) -> tuple[Any, dict[str, Any]]:
 
 
 def test_a_table_holds_what_its_select_returns(numbers: Warehouse, tmp_path: Path) -> None:
-    built = numbers.run_select(table_file(tmp_path, "core.doubled", DOUBLED, ["n", "doubled"]), {})
+    built = build_table(numbers, table_file(tmp_path, "core.doubled", DOUBLED, ["n", "doubled"]), {})
     assert (built.mode, built.rows, built.affected_keys) == ("full", 10, None)
     assert numbers.execute("from core.doubled order by n").fetchall() == [(n, 2 * n) for n in range(10)]
 
 
 def test_the_header_becomes_comments_on_the_table_and_its_columns(numbers: Warehouse, tmp_path: Path) -> None:
     table = table_file(tmp_path, "core.doubled", DOUBLED, ["n", "doubled"])
-    numbers.run_select(table, {})
+    build_table(numbers, table, {})
     expected = ("A row is a row of core.doubled", table.columns)
     assert comments(numbers, "core.doubled") == expected
     put(numbers, "raw.numbers", "select 1 as n")
-    numbers.run_select(table, {})
+    build_table(numbers, table, {})
     assert comments(numbers, "core.doubled") == expected
 
 
@@ -61,12 +62,12 @@ def test_text_with_quotes_becomes_a_comment_as_it_is(warehouse: Warehouse) -> No
 
 def test_a_changed_header_reaches_the_comments_of_a_table_whose_rows_stay(numbers: Warehouse, tmp_path: Path) -> None:
     table = table_file(tmp_path, "core.doubled", DOUBLED, ["n", "doubled"])
-    numbers.run_select(table, {})
+    build_table(numbers, table, {})
     version = numbers.books.version()
     table.path.write_text(table.text.replace("what doubled holds", "twice n"))
     changed = table_file(tmp_path, "core.doubled", DOUBLED + " -- other layout", ["n", "doubled"])
     changed.columns["doubled"] = "twice n"
-    assert numbers.run_select(changed, {}).mode == "unchanged"
+    assert build_table(numbers, changed, {}).mode == "unchanged"
     assert comments(numbers, "core.doubled")[1]["doubled"] == "twice n"
     assert numbers.books.version() != version
 
@@ -92,11 +93,11 @@ def test_a_failed_build_keeps_the_old_table_and_makes_it_stale_with_the_reason(
     numbers: Warehouse, tmp_path: Path, select: str, error: str
 ) -> None:
     columns = ["n", "doubled"]
-    numbers.run_select(table_file(tmp_path, "core.doubled", DOUBLED, columns), {})
+    build_table(numbers, table_file(tmp_path, "core.doubled", DOUBLED, columns), {})
     before = numbers.execute("from core.doubled order by n").fetchall()
     described = comments(numbers, "core.doubled")
     with pytest.raises((duckdb.Error, SqlFileError, WarehouseError), match=error):
-        numbers.run_select(table_file(tmp_path, "core.doubled", select, columns), {})
+        build_table(numbers, table_file(tmp_path, "core.doubled", select, columns), {})
     assert numbers.execute("from core.doubled order by n").fetchall() == before
     assert comments(numbers, "core.doubled") == described
     reason = stale_tables(numbers.books.tables())["core.doubled"]
@@ -106,7 +107,7 @@ def test_a_failed_build_keeps_the_old_table_and_makes_it_stale_with_the_reason(
 
 def test_a_table_that_never_was_is_not_there_after_its_first_build_failed(numbers: Warehouse, tmp_path: Path) -> None:
     with pytest.raises(duckdb.Error):
-        numbers.run_select(table_file(tmp_path, "core.doubled", "select error('boom') as n", ["n"]), {})
+        build_table(numbers, table_file(tmp_path, "core.doubled", "select error('boom') as n", ["n"]), {})
     assert not numbers.exists("core.doubled")
     assert "core.doubled" not in numbers.books.tables()
 
@@ -145,70 +146,70 @@ def test_values_are_bound_and_never_become_sql(numbers: Warehouse, tmp_path: Pat
     )
     table = table_file(tmp_path, "core.bound", select, ["text", "day", "limits", "nothing", "n"])
     given = {"text": evil, "day": date(2024, 2, 29), "limits": [1.5, 2.0], "nothing": None, "not_used": 1}
-    numbers.run_select(table, given)
+    build_table(numbers, table, given)
     assert numbers.row("from core.bound") == (evil, date(2024, 2, 29), [1.5, 2.0], None, 10)
 
 
 def test_nothing_is_built_while_code_parameters_and_upstream_stay(numbers: Warehouse, tmp_path: Path) -> None:
     table = table_file(tmp_path, "core.above", "select n from raw.numbers where n > $low", ["n"])
-    numbers.run_select(table, {"low": 3})
+    build_table(numbers, table, {"low": 3})
     version = numbers.books.version()
-    assert numbers.run_select(table, {"low": 3}).mode == "unchanged"
+    assert build_table(numbers, table, {"low": 3}).mode == "unchanged"
     assert numbers.books.version() == version
 
-    assert numbers.run_select(table, {"low": 4}).mode == "full"
+    assert build_table(numbers, table, {"low": 4}).mode == "full"
     assert numbers.count("core.above") == len(range(5, 10))
     other = table_file(tmp_path, "core.above", "select n from raw.numbers where n >= $low", ["n"])
-    assert numbers.run_select(other, {"low": 4}).mode == "full"
+    assert build_table(numbers, other, {"low": 4}).mode == "full"
     assert numbers.count("core.above") == len(range(4, 10))
     put(numbers, "raw.numbers", "select range as n from range(20)")
-    assert numbers.run_select(other, {"low": 4}).mode == "full"
+    assert build_table(numbers, other, {"low": 4}).mode == "full"
     assert numbers.count("core.above") == len(range(4, 20))
 
 
 def test_a_volatile_table_is_built_each_time(numbers: Warehouse, tmp_path: Path) -> None:
     table = table_file(tmp_path, "core.today", "select current_date as day", ["day"])
-    assert [numbers.run_select(table, {}).mode for _ in range(2)] == ["full", "full"]
+    assert [build_table(numbers, table, {}).mode for _ in range(2)] == ["full", "full"]
 
 
 def test_a_full_run_builds_what_has_not_changed(home: Home, tmp_path: Path) -> None:
     table = table_file(tmp_path, "core.doubled", DOUBLED, ["n", "doubled"])
     with opened(home) as warehouse:
         put(warehouse, "raw.numbers", "select 1 as n")
-        warehouse.run_select(table, {})
+        build_table(warehouse, table, {})
         warehouse.execute("delete from core.doubled")
     with opened(home, full=True) as warehouse:
-        assert warehouse.run_select(table, {}).mode == "full"
+        assert build_table(warehouse, table, {}).mode == "full"
         assert warehouse.count("core.doubled") == 1
 
 
 def test_a_table_that_was_dropped_is_built_again(numbers: Warehouse, tmp_path: Path) -> None:
     table = table_file(tmp_path, "core.doubled", DOUBLED, ["n", "doubled"])
-    numbers.run_select(table, {})
+    build_table(numbers, table, {})
     numbers.execute("drop table core.doubled")
-    assert numbers.run_select(table, {}).mode == "full"
+    assert build_table(numbers, table, {}).mode == "full"
     assert numbers.count("core.doubled") == 10
 
 
 def test_a_success_makes_a_failed_table_fresh_again_and_readers_hear_of_it(numbers: Warehouse, tmp_path: Path) -> None:
     good = table_file(tmp_path / "good", "core.doubled", DOUBLED, ["n", "doubled"])
     bad = table_file(tmp_path / "bad", "core.doubled", "select error('boom') as n, 1 as doubled", ["n", "doubled"])
-    numbers.run_select(good, {})
+    build_table(numbers, good, {})
     with pytest.raises(duckdb.Error):
-        numbers.run_select(bad, {})
+        build_table(numbers, bad, {})
     version = numbers.books.version()
-    assert numbers.run_select(good, {}).mode == "unchanged"  # the old rows are those of the good file
+    assert build_table(numbers, good, {}).mode == "unchanged"  # the old rows are those of the good file
     assert stale_tables(numbers.books.tables()) == {}
     assert numbers.books.version() != version
 
 
 def test_the_same_failure_again_is_no_news(numbers: Warehouse, tmp_path: Path) -> None:
-    numbers.run_select(table_file(tmp_path / "good", "core.doubled", DOUBLED, ["n", "doubled"]), {})
+    build_table(numbers, table_file(tmp_path / "good", "core.doubled", DOUBLED, ["n", "doubled"]), {})
     bad = table_file(tmp_path / "bad", "core.doubled", "select error('boom') as n, 1 as doubled", ["n", "doubled"])
     versions = set()
     for _ in range(3):
         with pytest.raises(duckdb.Error):
-            numbers.run_select(bad, {})
+            build_table(numbers, bad, {})
         versions.add(numbers.books.version())
     assert len(versions) == 1
 
