@@ -11,10 +11,14 @@ from retail_pipeline.warehouse.snapshot import current_snapshot
 
 FILE_KINDS = ("csv", "parquet", "xlsx")
 EXCEL_ROWS = 1_048_575
+FORMULA_STARTS = "=+-@\t\r\n"
+"""A spreadsheet takes text that begins so for a formula, or looks for one behind it."""
 
 
 def export_tables(home: Home, folder: Path, kind: str, tables: tuple[str, ...]) -> list[tuple[Path, int]]:
     """Write tables to ``<folder>/<schema>.<table>.<kind>``, each file at one stroke.
+
+    In csv and xlsx, text that a spreadsheet would take for a formula gets an apostrophe in front.
 
     Parameters
     ----------
@@ -59,13 +63,26 @@ def _write(connection: duckdb.DuckDBPyConnection, table: str, target: Path, kind
         if kind == "xlsx":
             _write_workbook(connection, table, temporary, count)
         else:
-            options = "format csv, header" if kind == "csv" else "format parquet"
+            columns = "*" if kind == "parquet" else _defused_columns(connection, table)
+            options = "format parquet" if kind == "parquet" else "format csv, header"
             name = str(temporary).replace("'", "''")
-            connection.execute(f"copy (from {table} order by all) to '{name}' ({options})")
+            connection.execute(f"copy (select {columns} from {table} order by all) to '{name}' ({options})")
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
     return target, count
+
+
+def _defused_columns(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The columns of a table to select, the text ones so that no value begins as a formula does."""
+    columns = []
+    for name, type_, *_ in connection.execute(f"describe {table}").fetchall():
+        column = '"' + name.replace('"', '""') + '"'
+        if type_ == "VARCHAR":
+            is_formula = f"{column} <> '' and contains('{FORMULA_STARTS}', left({column}, 1))"
+            column = f"case when {is_formula} then concat(chr(39), {column}) else {column} end as {column}"
+        columns.append(column)
+    return ", ".join(columns)
 
 
 def _write_workbook(connection: duckdb.DuckDBPyConnection, table: str, target: Path, count: int) -> None:
@@ -93,4 +110,5 @@ def _write_workbook(connection: duckdb.DuckDBPyConnection, table: str, target: P
 
 
 def _cell(value: object) -> object:
-    return ", ".join(map(str, value)) if isinstance(value, list) else value
+    text = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return f"'{text}" if isinstance(text, str) and text.startswith(tuple(FORMULA_STARTS)) else text

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import openpyxl
 import pytest
 from click.testing import CliRunner, Result
@@ -257,8 +258,6 @@ def test_export_writes_every_table_as_csv(published: Home, tmp_path: Path) -> No
 
 
 def test_export_writes_workbooks_and_parquet(published: Home, tmp_path: Path) -> None:
-    import duckdb
-
     assert retail("export", str(tmp_path), "--format", "xlsx", "--table", "core.orders").exit_code == 0
     sheet = openpyxl.load_workbook(tmp_path / "core.orders.xlsx").active
     rows = list(sheet.values)
@@ -267,6 +266,28 @@ def test_export_writes_workbooks_and_parquet(published: Home, tmp_path: Path) ->
     assert len(rows) == 3
     assert retail("export", str(tmp_path), "--format", "parquet", "--table", "core.orders").exit_code == 0
     assert duckdb.sql(f"select count(*) from '{tmp_path}/core.orders.parquet'").fetchall() == [(2,)]
+
+
+def test_exports_carry_no_formulas_into_a_spreadsheet_and_leave_numbers_alone(home: Home, tmp_path: Path) -> None:
+    evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r\n=1", "fine = 1", "a-b"]
+    lines = [(str(n), "2024-05-01", "C", f"P{n}", name, -1, "2.50", "UK") for n, name in enumerate(evil)]
+    write_drop(home, "evil.csv", canonical(lines))
+    assert refresh(home).success
+    for kind in ("csv", "xlsx", "parquet"):
+        assert retail("export", str(tmp_path), "--format", kind, "--table", "raw.transactions").exit_code == 0
+    with (tmp_path / "raw.transactions.csv").open(newline="") as file:
+        in_csv = {row["order_id"]: (row["product_name"], row["quantity"]) for row in csv.DictReader(file)}
+    sheet = openpyxl.load_workbook(tmp_path / "raw.transactions.xlsx").active
+    assert sheet is not None
+    header, *rows = sheet.iter_rows(values_only=True)
+    in_sheet = {row[header.index("order_id")]: row[header.index("product_name")] for row in rows}
+    defused = [f"'{name}" for name in evil[:6]] + evil[6:]
+    assert [in_csv[str(n)] for n in range(8)] == [(name, "-1.0000") for name in defused]
+    assert [in_sheet[str(n)] for n in range(8)] == [name.replace("\r", "_x000D_") for name in defused]
+    assert all(row[header.index("quantity")] == -1 for row in rows)
+    with duckdb.connect() as connection:
+        names = connection.execute(f"select product_name from '{tmp_path}/raw.transactions.parquet' order by order_id")
+        assert [name for (name,) in names.fetchall()] == evil
 
 
 def test_export_of_an_unknown_table_names_those_there_are(published: Home, tmp_path: Path) -> None:
