@@ -82,6 +82,17 @@ def add(home: Home, files: tuple[Path, ...], format_name: str | None) -> None:
 
 
 @main.command()
+@click.argument("name", type=click.Choice(["online-retail"]))
+@click.option("--from", "url", metavar="URL", help="A mirror: the file itself, or a zip archive with it.")
+@click.pass_obj
+def fetch(home: Home, name: str, url: str | None) -> None:
+    """Download a well-known public data set, check it, and put it into drops/."""
+    from retail_pipeline.console.fetch import DATA_SETS, fetch_data_set
+
+    fetch_data_set(home, console, DATA_SETS[name], url)
+
+
+@main.command()
 @click.option("--port", default=3000, show_default=True, help="The port to listen on.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.pass_obj

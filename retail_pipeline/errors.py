@@ -33,5 +33,9 @@ class SnapshotMissingError(RetailPipelineError):
     """There is no published snapshot yet."""
 
 
+class FetchError(RetailPipelineError):
+    """A data set could not be downloaded, or is not what it should be."""
+
+
 class SelectionError(RetailPipelineError):
     """A selection of assets names none that exist."""
