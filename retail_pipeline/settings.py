@@ -130,7 +130,8 @@ class CoreSettings(_Section):
     revenue_policy: Literal["net", "gross"] = Field(
         "net",
         description="what counts for customer analytics: 'net' (product sales without duplicates, less cancellations "
-        "known by as_of) or 'gross' (customer present, quantity and price above zero, all else kept)",
+        "known by as_of) or 'gross' (customer present, quantity and price above zero, all else kept, but nothing twice "
+        "that came with two drops)",
     )
     as_of: date | None = Field(
         None, description="analyse as if it were the start of this day; the day after the last order if not set"

@@ -16,7 +16,7 @@ from retail_pipeline.ingest.read_csv import stage_text
 from retail_pipeline.ingest.read_parquet import stage_parquet
 from retail_pipeline.ingest.read_workbook import stage_workbook
 from retail_pipeline.ingest.staged import Staged
-from retail_pipeline.ingest.write_drop import CHANGED_TABLES, replace_drop
+from retail_pipeline.ingest.write_drop import CHANGED_TABLES, rename_drop, replace_drop
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 ZIP_MAGIC, OLE_MAGIC, PARQUET_MAGIC = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
@@ -74,36 +74,89 @@ def load_drops(
     report = LoadReport(growing=[drop.name for drop in growing])
     for drop in growing:
         say(f"{drop.name} is still growing; it waits for the next run.")
-    refusals: list[tuple[str, str, str]] = []
-    for drop in drops:
+    loading = _Loading(warehouse, {drop.name for drop in [*drops, *growing]}, set(reload), say, report)
+    known = {drop.name: digest for drop in drops if (digest := loading.take(drop))}
+    for drop in drops:  # what a file held that has been replaced since is now held by its copy alone
+        if drop.name in known and not loading.find_loaded(known[drop.name]):
+            loading.take(drop)
+    report.known = [name for name in known if name not in {drop.file_name for drop in report.loaded}]
+    _record_refusals(warehouse, loading.refusals)
+    _record_unchanged(warehouse)
+    return report
+
+
+@dataclass
+class _Loading:
+    """One pass over ``drops/``; ``present`` are the names of all files there."""
+
+    warehouse: Warehouse
+    present: set[str]
+    reload: set[str]
+    say: Callable[[str], None]
+    report: LoadReport
+    refusals: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def take(self, drop: DroppedFile) -> str | None:
+        """Load a file, or refuse it; one whose bytes are loaded is left as it is, and its SHA-256 returned."""
         digest = ""
         try:
-            digest, replaced = _identify(warehouse, drop, again=drop.name in reload)
-            known = warehouse.value("select file_name from raw.drops where sha256 = ?", [digest])
-            if known is not None and drop.name not in reload:
-                report.known.append(drop.name)
-                if known != drop.name:
-                    say(f"{drop.name} holds the same bytes as {known}, which is loaded; it is not loaded twice.")
-                continue
-            loaded = _load(warehouse, drop, digest, replaced, say)
+            digest, replaced = self._identify(drop)
+            known = self.find_loaded(digest)
+            if known is not None and drop.name not in self.reload:
+                self._tell_of_known(drop, known, digest)
+                return digest
+            loaded = _load(self.warehouse, drop, digest, replaced, self.say)
         except (UnreadableDropError, OSError, _FileChangedError) as error:
-            if not drop.is_unchanged():
-                report.growing.append(drop.name)
-                say(f"{drop.name} was changed or taken away while it was read; it waits for the next run.")
-                continue
-            reason = _why_refused(drop, error)
-            report.refused[drop.name] = reason
-            refusals.append((drop.name, digest, reason))
-            say(f"Refused: {reason}")
-            continue
-        report.loaded.append(loaded)
-        say(
+            self._refuse(drop, digest, error)
+            return None
+        self.report.loaded.append(loaded)
+        self.say(
             f"{drop.name}: {loaded.format}, {loaded.rows_read:,} rows read, {loaded.rows_loaded:,} loaded, "
             f"{loaded.rows_rejected:,} rejected"
         )
-    _record_refusals(warehouse, refusals)
-    _record_unchanged(warehouse)
-    return report
+        return None
+
+    def find_loaded(self, digest: str) -> str | None:
+        """The name under which bytes are loaded; None if they are not."""
+        name: str | None = self.warehouse.value("select file_name from raw.drops where sha256 = ?", [digest])
+        return name
+
+    def _identify(self, drop: DroppedFile) -> tuple[str, list[str]]:
+        """A file's SHA-256, and the drops whose lines go when it is loaded.
+
+        On reload, these are all that came from a file of this name; without, the earlier states of this file that it
+        continues (its first bytes are theirs to the bit), so that a line appended to a log, or a file loaded while it
+        was still being copied, is not there twice. A file that is gone may have got a new name.
+        """
+        ledger = self.warehouse.execute("select file_name, drop_id, sha256, bytes from raw.drops").fetchall()
+        earlier = [row for row in ledger if row[0] == drop.name or row[0] not in self.present]
+        digest, starts = content_hash(drop.path, [size for *_, size in earlier])
+        again = drop.name in self.reload
+        return digest, [
+            drop_id
+            for name, drop_id, sha256, size in earlier
+            if (again and name == drop.name) or (sha256 != digest and starts.get(size) == sha256)
+        ]
+
+    def _tell_of_known(self, drop: DroppedFile, known: str, digest: str) -> None:
+        if known == drop.name:
+            return
+        if known in self.present:
+            self.say(f"{drop.name} holds the same bytes as {known}, which is loaded; it is not loaded twice.")
+            return
+        with self.warehouse.transaction():
+            rename_drop(self.warehouse, digest[:16], drop.name)
+        self.say(f"{drop.name} is {known} under a new name.")
+
+    def _refuse(self, drop: DroppedFile, digest: str, error: Exception) -> None:
+        if not drop.is_unchanged():
+            self.report.growing.append(drop.name)
+            self.say(f"{drop.name} was changed or taken away while it was read; it waits for the next run.")
+            return
+        reason = _why_refused(drop, error)
+        self.report.refused[drop.name] = reason
+        self.refusals.append((drop.name, digest, reason))
+        self.say(f"Refused: {reason}")
 
 
 def stage(warehouse: Warehouse, path: Path, scratch: Path, say: Callable[[str], None]) -> list[Staged]:

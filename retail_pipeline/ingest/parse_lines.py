@@ -14,6 +14,12 @@ ISO_TIMESTAMP = r"^[1-9]\d{3}-\d{2}-\d{2}([ T]([01]\d|2[0-3]):\d{2}(:\d{2}(\.\d{
 NUMBERS = {MONEY: r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", INTEGER: r"^[+-]?\d+(\.0*)?$"}
 NOT_ZERO = r"^[^eE]*[1-9]"
 SQL_TYPES = {TIMESTAMP: "timestamp", MONEY: "decimal(18, 4)", INTEGER: "bigint"}
+MOST = {"quantity": 10**9}
+MOST_MONEY = 10**11
+"""Larger numbers are no sales; sums of thousands of lines must still be held by DECIMAL(18,4)."""
+NO_IDS = ("NULL", "null", r"\N", "NaN", "nan", "None", "<NA>", "#N/A")
+"""How databases, pandas and spreadsheets write that there is no id."""
+OUTER_BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 
 
 def typed_select(recognised: Recognised, staged: str) -> str:
@@ -55,9 +61,16 @@ def good_line_test(recognised: Recognised) -> Callable[[Sequence[bytes]], bool]:
 def _cleaned(field: str, kind: str) -> str:
     if kind == IDENTIFIER:
         # a number that a spreadsheet made of an id loses its '.0'; all else stays as it is, leading zeros included
-        text = f"nullif({field}, '')" if field == "product_id" else f"nullif(trim({field}), '')"
-        number = rf"ends_with({text}, '.0') and regexp_full_match({text}, '\d+\.0')"
-        return f"case when {number} then left({text}, length({text}) - 2) else {text} end"
+        trimmed = f"trim({field}, {OUTER_BLANKS})"
+        kept = field if field == "product_id" else trimmed
+        branches = (
+            f"when {trimmed} in ('', {', '.join(map(_quoted, NO_IDS))}) then null",
+            rf"when ends_with({trimmed}, '.0') and regexp_full_match({trimmed}, '\d+\.0') "
+            f"then left({trimmed}, length({trimmed}) - 2)",
+            f"""when starts_with({trimmed}, '="') and regexp_full_match({trimmed}, '="[^"]+"') """
+            f"then {trimmed}[3:-2]",
+        )
+        return f"case {' '.join(branches)} else {kept} end"
     if kind in SQL_TYPES:
         return f"nullif(trim({field}), '')"
     return f"nullif({field}, '')"
@@ -94,19 +107,24 @@ def _reasons(recognised: Recognised) -> list[str]:
                 f"time such as {example}'"
             )
         elif kind in SQL_TYPES:
-            limit = "an integer" if kind == INTEGER else "a number below 100,000,000,000,000"
+            most = MOST.get(field, MOST_MONEY)
+            is_too_much = f" or abs({field}) > {most}" if kind == MONEY else ""
+            limit = "an integer" if kind == INTEGER else f"a number up to {most:,}"
             branches.append(
-                f"when {text} is not null and {field} is null then '{header} ''' || {shown} || ''' is not {limit}'"
+                f"when {text} is not null and ({field} is null{is_too_much}) then '{header} ''' || {shown} || "
+                f"''' is not {limit}'"
             )
         if kind == MONEY:
             branches.append(
                 f"when {field} = 0 and regexp_matches({text}, '{NOT_ZERO}') then '{header} ''' || {shown} || ''' is "
                 "nearer to zero than 0.0001'"
             )
-    # a thousand lines of such worth still add up within DECIMAL(18,4)
     branches.append(
-        "when greatest(abs(quantity::double * unit_price::double), abs(coalesce(amount, 0)), "
-        "abs(coalesce(discount, 0))) > 1e11 "
-        "then 'the line is worth more than 100,000,000,000: quantity times price, amount or discount'"
+        f"when abs(quantity::double * unit_price::double) > {MOST_MONEY} "
+        f"then 'the line is worth more than {MOST_MONEY:,}: quantity times price'"
     )
     return branches
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'"

@@ -11,7 +11,9 @@ from retail_pipeline.ingest.formats import FORMATS, recognise
 from retail_pipeline.ingest.staged import Staged
 from retail_pipeline.warehouse.warehouse import Warehouse
 
-FILE = "read_parquet($path, file_row_number = true, hive_partitioning = false)"
+ROW_NUMBER = "file_row_number"
+FILE = f"read_parquet($path, {ROW_NUMBER} = true, hive_partitioning = false, binary_as_string = true)"
+MOST_WHOLE = 2**63
 
 
 def stage_parquet(warehouse: Warehouse, path: Path) -> Staged:
@@ -23,13 +25,17 @@ def stage_parquet(warehouse: Warehouse, path: Path) -> Staged:
         when it is damaged or of no known format.
     """
     file = {"path": literal_path(path)}
+    if ROW_NUMBER in _column_names(warehouse, path, file):
+        raise UnreadableDropError(f"{path.name} has a column called {ROW_NUMBER}; rename it or leave it out.")
     _read_apart(path, file)
     try:
-        recognised = recognise(_column_names(warehouse, file), FORMATS, path.name)
+        recognised = recognise(_column_names(warehouse, path, file), FORMATS, path.name)
         described = warehouse.execute(f"describe select * exclude (file_row_number) from {FILE}", file).fetchall()
         header = [row[0] for row in described]
+        types = [row[1] for row in described]
         fields = ", ".join(
-            f"{_quoted(header[place])}::varchar as {field}" for field, place in recognised.positions.items()
+            f"{_as_text(_quoted(header[place]), types[place])} as {field}"
+            for field, place in recognised.positions.items()
         )
         warehouse.execute(
             f"create or replace temp table staged_parquet as select file_row_number + 1 as source_row, {fields} "
@@ -68,9 +74,23 @@ def _refusal(path: Path, error: duckdb.Error) -> UnreadableDropError:
     return UnreadableDropError(f"{path.name} is no readable parquet file ({reason}). Copy or export it again.")
 
 
-def _column_names(warehouse: Warehouse, file: dict[str, str]) -> list[str]:
+def _as_text(column: str, type_: str) -> str:
+    """A column as the text a csv export would hold: nothing for what is no number, no powers for whole numbers."""
+    if type_ not in ("FLOAT", "DOUBLE"):
+        return f"{column}::varchar"
+    return (
+        f"case when isnan({column}) then null "
+        f"when {column} = trunc({column}) and abs({column}) < {MOST_WHOLE} then {column}::hugeint::varchar "
+        f"else {column}::varchar end"
+    )
+
+
+def _column_names(warehouse: Warehouse, path: Path, file: dict[str, str]) -> list[str]:
     """The names of the columns as the file has them; DuckDB renames empty ones and those that differ in case alone."""
-    nodes = warehouse.execute("select name, coalesce(num_children, 0) from parquet_schema($path)", file).fetchall()
+    try:
+        nodes = warehouse.execute("select name, coalesce(num_children, 0) from parquet_schema($path)", file).fetchall()
+    except duckdb.Error as error:
+        raise _refusal(path, error) from error
     names: list[str] = []
     nested = 0
     for name, children in nodes[1:]:  # the first is the table itself

@@ -25,6 +25,8 @@ UTF8_CHARACTER = re.compile(
     rb"|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
     rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
 )
+STRAYS_A_CHARACTER = 4
+"""Bytes that are no UTF-8 for each character that is, up to which a text counts as UTF-8 with broken lines."""
 AS_C1_CONTROL, AS_NO_TEXT = "retail_pipeline_c1_control", "retail_pipeline_no_text"
 
 
@@ -64,7 +66,7 @@ def as_utf8(path: Path, scratch: Path, max_unpacked_bytes: int) -> Utf8File:
         _from_utf16(plain, codec, scratch / "transcoded")
         return Utf8File(scratch / "transcoded", path.name, "UTF-16", True)
     characters, strays = _count_beyond_ascii(plain)
-    if strays > characters:
+    if strays > STRAYS_A_CHARACTER * characters:
         _from_windows_1252(plain, scratch / "transcoded")
         return Utf8File(scratch / "transcoded", path.name, "Windows-1252", False)
     return Utf8File(plain, path.name, "UTF-8", strays > 0)

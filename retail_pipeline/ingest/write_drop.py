@@ -36,6 +36,14 @@ def replace_drop(
     warehouse.execute("drop table removed_orders")
 
 
+def rename_drop(warehouse: Warehouse, drop_id: str, file_name: str) -> None:
+    """Note the new name of a loaded file; its orders count as changed, for names decide which equal line is first."""
+    warehouse.execute("update raw.drops set file_name = ? where drop_id = ?", [file_name, drop_id])
+    _remember_orders(warehouse, [drop_id])
+    _record_change(warehouse, [drop_id], first_load=False)
+    warehouse.execute("drop table removed_orders")
+
+
 def _write_lines(warehouse: Warehouse, staged: Staged, drop_id: str) -> None:
     """Good lines into ``raw.transactions``, the others into ``raw.rejected_rows``."""
     select = typed_select(staged.recognised, f"temp.{staged.table}")
@@ -123,13 +131,17 @@ def _require_that_rows_add_up(warehouse: Warehouse, drop: DroppedFile, drop_id: 
 
 def _remove(warehouse: Warehouse, drop_ids: Sequence[str]) -> None:
     """Take the lines of drops out, after noting the orders they belong to."""
+    _remember_orders(warehouse, drop_ids)
+    for table in CHANGED_TABLES:
+        warehouse.execute(f"delete from {table.name} where drop_id in (select unnest(?))", [list(drop_ids)])
+
+
+def _remember_orders(warehouse: Warehouse, drop_ids: Sequence[str]) -> None:
     warehouse.execute(
         "create or replace temp table removed_orders as "
         "select distinct order_id from raw.transactions where drop_id in (select unnest(?))",
         [list(drop_ids)],
     )
-    for table in CHANGED_TABLES:
-        warehouse.execute(f"delete from {table.name} where drop_id in (select unnest(?))", [list(drop_ids)])
 
 
 def _record_change(warehouse: Warehouse, drop_ids: Sequence[str], *, first_load: bool) -> None:

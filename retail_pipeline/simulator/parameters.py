@@ -33,7 +33,7 @@ class StoreParameters(BaseModel):
     """Customers with an account who buy at least once."""
     products: int = Field(default=200, ge=20, le=208)
     """Products in the catalogue."""
-    start: date = date(2023, 1, 1)
+    start: date = Field(default=date(2023, 1, 1), ge=date(1990, 1, 1))
     """First day of trade."""
     end: date = date(2024, 12, 31)
     """Last day of trade, included."""

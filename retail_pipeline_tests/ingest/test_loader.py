@@ -117,6 +117,40 @@ def test_a_half_copied_line_is_gone_when_the_file_is_whole(warehouse: Warehouse)
     assert (orders(warehouse), warehouse.count("raw.rejected_rows")) == (["1", "2"], 0)
 
 
+def test_a_renamed_file_is_known_by_its_new_name_and_can_be_loaded_again_by_it(warehouse: Warehouse) -> None:
+    put(warehouse, "z.csv", 1)
+    load_drops(warehouse)
+    (warehouse.home.drops / "z.csv").rename(warehouse.home.drops / "y.csv")
+    said: list[str] = []
+    assert load_drops(warehouse, say=said.append).known == ["y.csv"]
+    assert said == ["y.csv is z.csv under a new name."]
+    assert warehouse.value("select file_name from raw.drops") == "y.csv"
+    put(warehouse, "y.csv", 2)
+    load_drops(warehouse, ["y.csv"])
+    assert orders(warehouse) == ["2"]
+
+
+def test_a_half_copied_file_that_got_its_name_when_it_was_whole_is_not_there_twice(warehouse: Warehouse) -> None:
+    whole = text(line(1), line(2, country="United Kingdom"))
+    drop_file(warehouse.home, "upload-7f3a.csv", whole[:-8])
+    load_drops(warehouse)
+    (warehouse.home.drops / "upload-7f3a.csv").unlink()
+    drop_file(warehouse.home, "sales.csv", whole)
+    load_drops(warehouse)
+    assert orders(warehouse) == ["1", "2"]
+    assert warehouse.count("raw.drops") == 1
+
+
+def test_a_copy_of_what_a_mended_file_held_is_loaded_in_the_same_run(warehouse: Warehouse) -> None:
+    put(warehouse, "z.csv", 1, 2)
+    load_drops(warehouse)
+    put(warehouse, "a.csv", 1, 2)
+    put(warehouse, "z.csv", 3)
+    report = load_drops(warehouse, ["z.csv"])
+    assert orders(warehouse) == ["1", "2", "3"]
+    assert (sorted(drop.file_name for drop in report.loaded), report.known) == (["a.csv", "z.csv"], [])
+
+
 # Loading again
 
 

@@ -103,7 +103,7 @@ def test_a_rejected_row_shows_its_cells_and_its_sheet(warehouse: Warehouse) -> N
     bad = row("ö", quantity="two", customer_id=None)
     outcome = load(warehouse, workbook([HEADER, row(1)], [[*HEADER, "more"], [*bad, 7]]), ".xlsx")
     reason, raw = outcome.rejects[4]
-    assert reason == "sheet 'Two': quantity 'two' is not a number below 100,000,000,000,000"
+    assert reason == "sheet 'Two': quantity 'two' is not a number up to 1,000,000,000"
     assert json.loads(raw) == ["ö", "2024-05-31 12:00:00", None, "p", "nail", "two", "1.5", "UK", "7"]
 
 

@@ -47,7 +47,11 @@ CHECKS: list[TableCheck] = [
             sum(
                 coalesce(
                     amount,
-                    cast(cast(quantity as decimal(19, 4)) * unit_price - coalesce(discount, 0) as decimal(18, 4))
+                    cast(
+                        cast(quantity as decimal(19, 4)) * unit_price
+                        - case when quantity < 0 then -abs(coalesce(discount, 0)) else coalesce(discount, 0) end
+                        as decimal(18, 4)
+                    )
                 )
             ) as amount
         from raw.transactions

@@ -4,7 +4,7 @@ about: >
   Which lines count is set by core.revenue_policy. Under net: sale lines, duplicates aside, and each line less the
   cancellations matched to it, which the reader takes off as of a date (core.cancellation_matches, cancelled_at before that
   date). Under gross, the usual filter of the field: every line with a known customer, a quantity and a price above
-  zero, charges and duplicates too; nothing is taken off.
+  zero, charges and a file's own duplicates too, but not what an earlier drop brought already; nothing is taken off.
 key: [order_id, line_no]
 columns:
   customer_id: the customer
@@ -20,6 +20,6 @@ select customer_id, order_id, line_no, order_ts, order_date, product_id, quantit
 from core.order_lines
 where customer_id is not null
     and case
-        when $revenue_policy = 'gross' then quantity > 0 and unit_price > 0
+        when $revenue_policy = 'gross' then quantity > 0 and unit_price > 0 and not is_reexported
         else line_type = 'sale' and not is_duplicate
     end

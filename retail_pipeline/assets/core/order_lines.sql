@@ -28,9 +28,10 @@ columns:
   is_charge: whether the code is postage, a fee or the like and no product, whatever the line's type
   quantity: units, negative for what comes back [units]
   unit_price: price of one unit before discount [currency]
-  discount: money off the line [currency]
+  discount: money off the line, negative on a line that comes back [currency]
   amount: the line's value after discount, negative for what comes back [currency]
   is_duplicate: whether an earlier line is equal in every exported column
+  is_reexported: whether it is a duplicate of a line that came with an earlier drop, not of one in its own
   status: the order's status, where the export gives one
   country: the customer's country
   currency: the currency, where the export gives it
@@ -61,22 +62,20 @@ look_alikes as (
 
 compared as (
     select
+        lines.order_id,
+        lines.product_id,
+        lines.quantity,
+        lines.unit_price,
+        drops.loaded_at,
+        drops.file_name,
         lines.drop_id,
         lines.source_row,
-        row_number() over (
-            partition by
-                lines.order_id, lines.product_id, lines.quantity, lines.unit_price, lines.line_no, lines.order_ts,
-                lines.product_name, lines.customer_id, lines.amount, lines.discount, lines.status, lines.country,
-                lines.currency, lines.channel, lines.store, lines.category
-            order by drops.loaded_at, drops.file_name, lines.drop_id, lines.source_row
-        ) as occurrence,
-        row_number() over (
+        dense_rank() over (
             partition by lines.order_id, lines.product_id, lines.quantity, lines.unit_price
             order by
                 lines.line_no, lines.order_ts, lines.product_name, lines.customer_id, lines.amount, lines.discount,
-                lines.status, lines.country, lines.currency, lines.channel, lines.store, lines.category,
-                drops.loaded_at, drops.file_name, lines.drop_id, lines.source_row
-        ) as place
+                lines.status, lines.country, lines.currency, lines.channel, lines.store, lines.category
+        ) as kind
     from raw.transactions as lines
     join raw.drops as drops on lines.drop_id = drops.drop_id
     join look_alikes
@@ -86,10 +85,35 @@ compared as (
         and lines.unit_price = look_alikes.unit_price
 ),
 
-behind_the_first as (
-    select drop_id, source_row, occurrence, place
+numbered as (
+    select
+        *,
+        row_number() over (
+            partition by order_id, product_id, quantity, unit_price, kind, drop_id
+            order by source_row
+        ) as occurrence_in_drop,
+        row_number() over (
+            partition by order_id, product_id, quantity, unit_price, kind
+            order by loaded_at, file_name, drop_id, source_row
+        ) as occurrence,
+        row_number() over (
+            partition by order_id, product_id, quantity, unit_price
+            order by kind, loaded_at, file_name, drop_id, source_row
+        ) as place
     from compared
-    where place > 1
+),
+
+behind_the_first as (
+    select
+        drop_id,
+        source_row,
+        place,
+        occurrence,
+        row_number() over (
+            partition by order_id, product_id, quantity, unit_price, kind, occurrence_in_drop
+            order by loaded_at, file_name, drop_id
+        ) as copy
+    from numbered
 ),
 
 lines as (
@@ -106,7 +130,10 @@ lines as (
         lines.quantity,
         lines.unit_price,
         lines.amount as exported_amount,
-        coalesce(lines.discount, 0) as discount,
+        case
+            when lines.quantity < 0 then -abs(coalesce(lines.discount, 0))
+            else coalesce(lines.discount, 0)
+        end as discount,
         lines.status,
         lines.country,
         lines.currency,
@@ -121,6 +148,7 @@ lines as (
         coalesce(starts_with(lines.order_id, formats.cancellation_order_prefix), false) as is_cancellation_order,
         coalesce(starts_with(lines.order_id, formats.adjustment_order_prefix), false) as is_adjustment_order,
         coalesce(behind_the_first.occurrence > 1, false) as is_duplicate,
+        coalesce(behind_the_first.copy > 1, false) as is_reexported,
         coalesce(behind_the_first.place, 1) as place
     from raw.transactions as lines
     join raw.drops as drops on lines.drop_id = drops.drop_id
@@ -163,6 +191,7 @@ select
         ) as decimal(18, 4)
     ) as amount,
     lines.is_duplicate,
+    lines.is_reexported,
     lines.status,
     lines.country,
     lines.currency,

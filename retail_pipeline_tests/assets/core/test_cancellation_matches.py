@@ -42,7 +42,8 @@ class Event:
 
     @property
     def amount(self) -> Decimal:
-        return (self.quantity * self.unit_price - self.discount).quantize(STEP, ROUND_HALF_UP)
+        discount = self.discount.copy_sign(self.quantity) if self.quantity < 0 else self.discount
+        return (self.quantity * self.unit_price - discount).quantize(STEP, ROUND_HALF_UP)
 
     def row(self) -> Row:
         kind = self.line_type or ("sale" if self.quantity > 0 else "cancellation")

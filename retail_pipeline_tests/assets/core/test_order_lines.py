@@ -242,6 +242,26 @@ def test_of_equal_lines_in_two_drops_that_loaded_first_stands_whatever_its_name(
     assert rows == [{"file_name": "a.csv", "is_duplicate": True}, {"file_name": "z.csv", "is_duplicate": False}]
 
 
+def test_what_an_earlier_drop_brought_is_told_from_what_a_file_repeats(home: Home) -> None:
+    once, twice = order_line("1", "X", 1, "1"), order_line("1", "Y", 1, "1")
+    write_drop(home, "a.csv", online_retail_csv([once, twice, twice]))
+    write_drop(home, "b.csv", online_retail_csv([once, once, twice, order_line("2", "X", 1, "1")]))
+    with built(home, only=TO_ORDER_LINES) as warehouse:
+        rows = rows_of(
+            warehouse,
+            "select product_id, file_name, is_duplicate, is_reexported from core.order_lines "
+            "join raw.drops using (drop_id) where order_id = '1' order by 1, file_name, source_row",
+        )
+    assert [tuple(row.values()) for row in rows] == [
+        ("X", "a.csv", False, False),
+        ("X", "b.csv", True, True),
+        ("X", "b.csv", True, False),
+        ("Y", "a.csv", False, False),
+        ("Y", "a.csv", True, False),
+        ("Y", "b.csv", True, True),
+    ]
+
+
 def test_of_equal_lines_in_drops_loaded_at_once_that_of_the_first_name_stands(home: Home) -> None:
     line = order_line("1", "X", 1, "1")
     for name in ["c.csv", "a.csv", "b.csv"]:
@@ -264,6 +284,9 @@ AMOUNTS = {
     ("3", "2.55", "0.65", ""): "7.00",
     ("3", "2.55", "0.65", "6.99"): "6.99",
     ("-3", "2.55", "", ""): "-7.65",
+    ("-3", "2.55", "0.65", ""): "-7.00",
+    ("-3", "2.55", "-0.65", ""): "-7.00",
+    ("3", "2.55", "-0.65", ""): "8.30",
     ("0.5", "0.0001", "", ""): "0.0001",
     ("0.4", "0.0001", "", ""): "0",
     ("200000", "300000", "", ""): "60000000000",
@@ -273,12 +296,16 @@ AMOUNTS = {
 
 def test_a_lines_amount_is_exact(home: Home) -> None:
     names = ("quantity", "unit_price", "discount", "amount")
-    changes = [(f"order {number}", dict(zip(names, line, strict=True))) for number, line in enumerate(AMOUNTS)]
+    changes = [(f"order {number:02}", dict(zip(names, line, strict=True))) for number, line in enumerate(AMOUNTS)]
     write_drop(home, "a.csv", full_lines(*changes))
     with built(home, only=TO_ORDER_LINES) as warehouse:
         rows = rows_of(warehouse, "select amount, discount from core.order_lines order by order_id")
     assert [row["amount"] for row in rows] == [Decimal(amount) for amount in AMOUNTS.values()]
-    assert [row["discount"] for row in rows] == [Decimal(line[2] or "0") for line in AMOUNTS]
+    discounts = [Decimal(discount or "0") for _, _, discount, _ in AMOUNTS]
+    is_back = [quantity.startswith("-") for quantity, *_ in AMOUNTS]
+    assert [row["discount"] for row in rows] == [
+        -abs(discount) if back else discount for discount, back in zip(discounts, is_back, strict=True)
+    ]
 
 
 def test_line_numbers_count_each_orders_lines_with_duplicates_last(home: Home) -> None:
