@@ -70,6 +70,16 @@ DROPS = RawTable(
         "loaded_at": ("timestamp", "when it was loaded [UTC]"),
     },
 )
+SKIPPED_SHEETS = RawTable(
+    "raw.skipped_sheets",
+    "a sheet of a loaded workbook that was not read, though there are rows in it: its header fits no format",
+    {
+        "drop_id": ("varchar", "the drop it came with"),
+        "sheet": ("varchar", "the sheet's name"),
+        "rows": ("bigint", "rows with something in them [rows]"),
+        "reason": ("varchar", "why, and what to do"),
+    },
+)
 REFUSED_FILES = RawTable(
     "raw.refused_files",
     "a file in drops/ of which nothing could be loaded",
@@ -79,7 +89,7 @@ REFUSED_FILES = RawTable(
         "reason": ("varchar", "why, and what to do"),
     },
 )
-RAW_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, REFUSED_FILES)
+RAW_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, SKIPPED_SHEETS, REFUSED_FILES)
 
 FORMATS_TABLE = RawTable(
     "raw.formats",

@@ -1,26 +1,44 @@
 """Reading Excel workbooks: every sheet with a known header."""
 
 import json
-import re
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.ingest.formats import FORMATS, Recognised, recognise
-from retail_pipeline.ingest.staged import Staged
+from retail_pipeline.ingest.staged import Reject, SkippedSheet, Staged
+from retail_pipeline.ingest.workbook_cells import OddCells, cell_name, look_through
 from retail_pipeline.warehouse.warehouse import Warehouse
 
-MOST_CELLS = 100_000_000
 MOST_WHOLE = 2**63
-SHEET_START = 4096
-USED_RANGE = re.compile(rb'<dimension ref="\$?([A-Z]+)\$?(\d+):\$?([A-Z]+)\$?(\d+)"')
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet as it was read: its rows from the top, and the cells that only seem to be empty."""
+
+    name: str
+    rows: list[list[Any]]
+    odd: OddCells
+
+    def is_filled(self, row: int) -> bool:
+        """Whether there is anything in a row."""
+        return row in self.odd.found or any(cell != "" for cell in self.rows[row])
+
+    def texts(self, row: int) -> list[str | None]:
+        """A row's cells as text, odd ones as what is in them."""
+        odd = self.odd.found.get(row, {})
+        return [odd.get(column) or _text(cell) for column, cell in enumerate(self.rows[row])]
 
 
 def stage_workbook(warehouse: Warehouse, path: Path, say: Callable[[str], None]) -> list[Staged]:
     """Stage the known sheets of a workbook; ``source_row`` counts on from sheet to sheet.
+
+    Sheets with rows in them whose header is unknown are noted with the first of those that are staged.
 
     Parameters
     ----------
@@ -34,41 +52,51 @@ def stage_workbook(warehouse: Warehouse, path: Path, say: Callable[[str], None])
     """
     sheets = _read_sheets(path)
     staged: list[Staged] = []
-    refused: list[str] = []
+    skipped: list[SkippedSheet] = []
     before = 0
-    for name, rows in sheets:
-        header_row = next((place for place, row in enumerate(rows) if any(cell != "" for cell in row)), None)
-        if header_row is not None:
-            header = [_text(cell) or "" for cell in rows[header_row]]
+    for sheet in sheets:
+        filled = [row for row in range(len(sheet.rows)) if sheet.is_filled(row)]
+        if filled:
+            header = [text or "" for text in sheet.texts(filled[0])]
             try:
-                recognised = recognise(header, FORMATS, f"{path.name}, sheet {name!r}")
-                place = f"sheet {name!r}" if len(sheets) > 1 else ""
-                staged.append(_stage_sheet(warehouse, recognised, rows, header_row, before, len(staged), place))
+                recognised = recognise(header, FORMATS, f"{path.name}, sheet {sheet.name!r}")
+                place = f"sheet {sheet.name!r}" if len(sheets) > 1 else ""
+                staged.append(_stage_sheet(warehouse, recognised, sheet, filled[1:], before, len(staged), place))
             except UnreadableDropError as error:
-                refused.append(str(error))
-        before += len(rows)
+                skipped.append(SkippedSheet(sheet.name, len(filled), str(error)))
+        before += len(sheet.rows)
     if not staged:
-        raise UnreadableDropError(refused[0] if refused else f"{path.name} is empty: no sheet has a row in it.")
+        raise UnreadableDropError(skipped[0].reason if skipped else f"{path.name} is empty: no sheet has a row in it.")
     formats = {part.recognised.format.name for part in staged}
     if len(formats) > 1:
         raise UnreadableDropError(
             f"{path.name} has sheets of different formats ({', '.join(sorted(formats))}); save each format as a file."
         )
-    for reason in refused:
-        say(f"Left out: {reason}")
+    for sheet_left_out in skipped:
+        say(f"Left out: {sheet_left_out.reason}")
+    staged[0].skipped = skipped
     return staged
 
 
-def _read_sheets(path: Path) -> list[tuple[str, list[list[Any]]]]:
-    """The name and the rows of each sheet, from its first row and column on; sheets that are charts are left out."""
+def _read_sheets(path: Path) -> list[Sheet]:
+    """The sheets from their first row and column on; those that are charts are left out."""
     import python_calamine
 
+    if not zipfile.is_zipfile(path):
+        raise UnreadableDropError(
+            f"{path.name} is no xlsx workbook: an old xls file, one with a password, or a damaged one. "
+            "Save it as xlsx without a password."
+        )
     try:
-        _require_reasonable_size(path)
+        odd = look_through(path)
         with path.open("rb") as file:
             book = python_calamine.CalamineWorkbook.from_filelike(file)
             return [
-                (sheet.name, book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False))
+                Sheet(
+                    sheet.name,
+                    book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False),
+                    odd.get(sheet.name, OddCells()),
+                )
                 for sheet in book.sheets_metadata
                 if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
             ]
@@ -78,54 +106,37 @@ def _read_sheets(path: Path) -> list[tuple[str, list[list[Any]]]]:
         raise UnreadableDropError(f"{path.name} is no readable workbook ({error}). Save it again as xlsx.") from error
 
 
-def _require_reasonable_size(path: Path) -> None:
-    """Refuse a sheet with a stray cell in a far corner: the reader holds every cell up to there, full or not."""
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as parts:
-        for part in parts.namelist():
-            if not part.startswith("xl/worksheets/"):
-                continue
-            with parts.open(part) as sheet:
-                found = USED_RANGE.search(sheet.read(SHEET_START))
-            if found and _column_number(found[3]) * int(found[4]) > MOST_CELLS:
-                raise UnreadableDropError(
-                    f"{path.name}: a sheet is said to reach to cell {(found[3] + found[4]).decode()}, which makes "
-                    f"more than {MOST_CELLS:,} cells. Delete the empty rows and columns around it, or save it as csv."
-                )
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - ord("A") + 1
-    return number
-
-
 def _stage_sheet(
     warehouse: Warehouse,
     recognised: Recognised,
-    rows: list[list[Any]],
-    header_row: int,
+    sheet: Sheet,
+    filled: Sequence[int],
     before: int,
     number: int,
     place: str,
 ) -> Staged:
     import pyarrow as pa
 
-    filled = [line for line in range(header_row + 1, len(rows)) if any(cell != "" for cell in rows[line])]
-    columns: dict[str, Any] = {"source_row": pa.array([before + line + 1 for line in filled], pa.int64())}
+    faulty = {
+        row: f"{cell_name(row, column)} holds {what}"
+        for row in sorted(sheet.odd.found.keys() & set(filled))
+        for column, what in sorted(sheet.odd.found[row].items(), reverse=True)
+        if column in recognised.positions.values()
+    }
+    rejects = [Reject(before + row + 1, reason) for row, reason in faulty.items()]
+    good = [row for row in filled if row not in faulty]
+    columns: dict[str, Any] = {"source_row": pa.array([before + row + 1 for row in good], pa.int64())}
     for field, position in recognised.positions.items():
-        columns[field] = pa.array([_text(rows[line][position]) for line in filled], pa.string())
+        columns[field] = pa.array([_text(sheet.rows[row][position]) for row in good], pa.string())
     table = f"staged_sheet_{number}"
     warehouse.connection.register("sheet_columns", pa.table(columns))
     warehouse.execute(f"create or replace temp table {table} as from sheet_columns")
     warehouse.connection.unregister("sheet_columns")
 
     def raw_texts(source_rows: Sequence[int]) -> list[str]:
-        return [json.dumps([_text(cell) for cell in rows[row - before - 1]], ensure_ascii=False) for row in source_rows]
+        return [json.dumps(sheet.texts(row - before - 1), ensure_ascii=False) for row in source_rows]
 
-    return Staged(table, recognised, len(filled), raw_texts, place=place, temporary=(f"table {table}",))
+    return Staged(table, recognised, len(filled), raw_texts, rejects, place, (f"table {table}",))
 
 
 def _text(cell: Any) -> str | None:

@@ -14,6 +14,15 @@ class Reject:
     reason: str
 
 
+@dataclass(frozen=True)
+class SkippedSheet:
+    """A sheet of a workbook that is of no known format, though there are rows in it."""
+
+    name: str
+    rows: int
+    reason: str
+
+
 @dataclass
 class Staged:
     """One table of text found in a file.
@@ -21,7 +30,8 @@ class Staged:
     ``table`` is a temporary table with ``source_row`` and the fields of the format as text. ``raw_texts`` returns
     the original text of the source rows asked for, given in rising order. ``rows_read`` counts rows with and without
     fault, not blank ones and not the header. ``place`` says where in the file (a sheet), for reasons; empty if there is
-    only one place. ``temporary`` names what is to be dropped when the lines are loaded.
+    only one place. ``temporary`` names what is to be dropped when the lines are loaded. ``skipped`` are sheets beside
+    it that were not read.
     """
 
     table: str
@@ -31,3 +41,4 @@ class Staged:
     rejects: list[Reject] = field(default_factory=list)
     place: str = ""
     temporary: tuple[str, ...] = ()
+    skipped: list[SkippedSheet] = field(default_factory=list)

@@ -9,7 +9,7 @@ from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.ingest.drops import DroppedFile
 from retail_pipeline.ingest.formats.base import RAW_FIELDS
 from retail_pipeline.ingest.parse_lines import typed_select
-from retail_pipeline.ingest.raw_tables import DROPS, REJECTED_ROWS, TRANSACTIONS
+from retail_pipeline.ingest.raw_tables import DROPS, REJECTED_ROWS, SKIPPED_SHEETS, TRANSACTIONS
 from retail_pipeline.ingest.staged import Reject, Staged
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
@@ -17,7 +17,7 @@ from retail_pipeline.warehouse.working_database import utc_now
 LONGEST_RAW = 10_000
 REJECTS_AT_ONCE = 20_000
 RAW_ORDER_LOG = "order_id"
-CHANGED_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS)
+CHANGED_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, SKIPPED_SHEETS)
 
 
 def replace_drop(
@@ -30,6 +30,10 @@ def replace_drop(
     _remove(warehouse, gone)
     for part in staged:
         _write_lines(warehouse, part, drop_id)
+        for sheet in part.skipped:
+            warehouse.execute(
+                "insert into raw.skipped_sheets values (?, ?, ?, ?)", [drop_id, sheet.name, sheet.rows, sheet.reason]
+            )
     _write_ledger(warehouse, drop, digest, staged)
     _require_that_rows_add_up(warehouse, drop, drop_id)
     _record_change(warehouse, gone, first_load=first_load)

@@ -101,6 +101,15 @@ CHECKS: list[TableCheck] = [
         remedy=RELOAD,
     ),
     no_rows(
+        "raw.skipped_sheets",
+        "every_sheet_was_read",
+        "no sheet of a loaded workbook was left out",
+        "select file_name, sheet, rows from raw.skipped_sheets join raw.drops using (drop_id)",
+        remedy="Give the sheet the header of the others, or take it out, and load the file again with "
+        "'retail run --reload NAME'. raw.skipped_sheets says what its header lacks.",
+        blocking=False,
+    ),
+    no_rows(
         "raw.refused_files",
         "every_file_is_readable",
         "no file in drops/ was refused",
