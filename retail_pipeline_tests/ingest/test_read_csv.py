@@ -347,7 +347,7 @@ def test_whatever_python_writes_is_read_back(
         forget(shared_warehouse)
         outcome = load(shared_warehouse, content.getvalue().encode(codec))
     assert outcome.reasons() == {}
-    assert outcome.column("customer_id") == [customer.strip(" ") or None for customer, _, _ in rows]
+    assert outcome.column("customer_id") == [customer.strip(" \t\r\n") or None for customer, _, _ in rows]
     assert outcome.column("product_name") == [name or None for _, name, _ in rows]
     assert outcome.column("country") == [country or None for _, _, country in rows]
 
