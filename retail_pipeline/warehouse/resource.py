@@ -88,14 +88,13 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         self._started = time.monotonic()
         self._warehouse = Warehouse(database.connection, database.home, settings, database.run_id, full=full)
         self._warehouse.books.record_run_start(_started_by(tags))
-        for run_id in ended_runs(database.home):
-            try:
-                if _report_if_cut_off(context, run_id):
-                    self._warehouse.books.record_killed(run_id)
-            except Exception as error:  # of whatever storage the instance has; this run must not fail by it
-                if context.log:
-                    context.log.warning(f"Run {run_id} was cut off; marking it as failed did not work: {error}")
-                break  # its marker stays, the next run tries again
+        try:
+            for ended in ended_runs(database.home, lambda run: _is_known(context, run)):
+                if _report_if_cut_off(context, ended):
+                    self._warehouse.books.record_killed(ended)
+        except Exception as error:  # of whatever storage the instance has; this run must not fail by it
+            if context.log:  # the marker stays, the next run tries again
+                context.log.warning(f"A run was cut off; marking it as failed did not work: {error}")
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Publish what changed, unless a blocking check withholds it; let the next run in."""
@@ -143,6 +142,11 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def _note_failure(self, message: str) -> None:
         with contextlib.suppress(duckdb.Error):  # the disk may be full for this note as well
             self.warehouse.books.record_run_end(RunEnd("failed", self._seconds(), message))
+
+
+def _is_known(context: dg.InitResourceContext, run_id: str) -> bool:
+    """Whether this Dagster instance has the run; a home may be run from several."""
+    return bool(context.instance and context.instance.has_run(run_id))
 
 
 def _report_if_cut_off(context: dg.InitResourceContext, run_id: str) -> bool:

@@ -8,14 +8,18 @@ import collections
 import contextlib
 import fcntl
 import os
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from retail_pipeline.home import Home
 
 KEPT_LOCKS = 8
 """Runs that one process remembers after their end; by then Dagster has long noted how the older ones ended."""
+KEPT_SECONDS = 30 * 86_400.0
+"""How long the marker of an ended run waits for someone who knows the run."""
+ENDED = b"ended"
 
 
 class RunMarker:
@@ -41,6 +45,11 @@ class RunMarker:
             raise
         return cls(folder / name, descriptor)
 
+    def note_end(self) -> None:
+        """The run's work has come to its end, well or not: whatever cuts its process off now is no loss."""
+        with contextlib.suppress(OSError):  # on a full disk
+            os.pwrite(self._descriptor, ENDED, 0)
+
     def retire(self) -> None:
         """The run has let go of the working database; its process is about to end, or to begin another run."""
         _retired.append(self)
@@ -62,16 +71,49 @@ def is_alive(home: Home, run_id: str) -> bool:
     return any(_is_locked(path) for path in _markers(home) if _run_of(path) == run_id)
 
 
-def ended_runs(home: Home) -> Iterator[str]:
+def has_died(home: Home, run_id: str) -> bool:
+    """Whether the process of a run is gone and had not come to the run's end."""
+    return run_id in died_runs(home)
+
+
+def died_runs(home: Home) -> dict[str, float]:
+    """The runs whose process is gone without having come to their end, with when they began [seconds since 1970]."""
+    began: dict[str, float] = {}
+    others: set[str] = set()
+    for path in _markers(home):
+        with contextlib.suppress(OSError):  # gone since the folder was listed
+            status = path.stat()
+            if _is_locked(path) or status.st_size:
+                others.add(_run_of(path))
+            elif path.exists():
+                began[_run_of(path)] = status.st_mtime
+    return {run: moment for run, moment in began.items() if run not in others}
+
+
+def ended_runs(home: Home, is_known: Callable[[str], bool] = lambda _: True) -> Iterator[str]:
     """The ids of runs whose process is gone, whether or not it had come to its end.
 
     A marker goes when the next id is asked for: should the caller die over one, the next caller learns of it again.
+
+    Parameters
+    ----------
+    is_known
+        Whether the caller knows a run. The marker of one that it does not know stays for whoever does, a month long.
     """
     for path in _markers(home):
         if not _is_locked(path) and path.exists():  # who releases a marker takes the file away, then the lock
+            if not is_known(_run_of(path)) and _age_seconds(path) < KEPT_SECONDS:
+                continue
             yield _run_of(path)
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def _age_seconds(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _folder(home: Home) -> Path:

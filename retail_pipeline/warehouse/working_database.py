@@ -66,6 +66,7 @@ class WorkingDatabase:
 
     def close(self) -> None:
         """Release the lock; does not raise, for there may be an error on its way that must not be hidden."""
+        self._marker.note_end()
         with contextlib.suppress(OSError):
             self._holder_file(self.home).unlink()
         try:
@@ -104,6 +105,7 @@ class WorkingDatabase:
             _create_database(home)
             connection = cls._wait_for_connection(home, settings, say)
         except BaseException:
+            marker.note_end()
             marker.retire()
             raise
         database = cls(home, run_id, connection, marker)

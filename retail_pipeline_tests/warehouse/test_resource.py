@@ -314,12 +314,26 @@ def test_an_ended_run_that_cannot_be_looked_up_does_not_fail_the_next_and_is_tri
     with holding_process(store.home, "run-1") as holder:
         kill(holder)
     [marker] = (store.home.work / "runs").glob("run-1.*")
+    monkeypatch.setattr(resource, "_is_known", lambda *_: True)
     monkeypatch.setattr(resource, "_report_if_cut_off", fail)
     assert store.run().success
     assert marker.exists()
-    monkeypatch.undo()
+    monkeypatch.setattr(resource, "_report_if_cut_off", lambda *_: False)
     assert store.run().success
     assert not marker.exists()
+
+
+def test_a_killed_run_of_another_instance_is_left_to_that_one(store: SmallStore) -> None:
+    with dg.DagsterInstance.ephemeral() as its_own, dg.DagsterInstance.ephemeral() as another:
+        job = store.definitions().resolve_job_def("small")
+        killed = its_own.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        with holding_process(store.home, killed.run_id) as holder:
+            kill(holder)
+        assert store.run(instance=another).success
+        assert store.run(instance=its_own).success
+        marked = its_own.get_run_by_id(killed.run_id)
+    assert marked
+    assert marked.status is dg.DagsterRunStatus.FAILURE
 
 
 def test_a_run_cut_off_after_its_publish_before_dagster_noted_its_end_is_marked_by_the_next(

@@ -14,7 +14,7 @@ import pytest
 from retail_pipeline.errors import WarehouseBusyError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings, WarehouseSettings
-from retail_pipeline.warehouse.run_markers import KEPT_LOCKS, ended_runs
+from retail_pipeline.warehouse.run_markers import KEPT_LOCKS, KEPT_SECONDS, died_runs, ended_runs, has_died
 from retail_pipeline.warehouse.working_database import WorkingDatabase, running
 from retail_pipeline_tests.stores import opened
 from retail_pipeline_tests.warehouse.processes import (
@@ -186,6 +186,27 @@ def test_a_run_whose_process_went_after_letting_go_of_the_database_is_reported(h
     run_to_end(OPEN + "open_database('run-1').close()\n", home.root)
     assert list(ended_runs(home)) == ["run-1"]
     assert list(ended_runs(home)) == []
+
+
+def test_a_run_that_was_killed_has_died_and_one_that_ended_has_not(home: Home) -> None:
+    run_to_end(OPEN + "open_database('run-1').close()\n", home.root)
+    with holding_process(home, "run-2") as holder:
+        assert not died_runs(home)
+        kill(holder)
+    assert list(died_runs(home)) == ["run-2"]
+    assert has_died(home, "run-2")
+    assert not has_died(home, "run-1")
+
+
+def test_the_marker_of_a_run_that_nobody_knows_is_kept_for_a_month(home: Home) -> None:
+    with holding_process(home, "run-1") as holder:
+        kill(holder)
+    assert list(ended_runs(home, lambda _: False)) == []
+    [marker] = (home.work / "runs").iterdir()
+    long_ago = marker.stat().st_mtime - KEPT_SECONDS
+    os.utime(marker, (long_ago, long_ago))
+    assert list(ended_runs(home, lambda _: False)) == ["run-1"]
+    assert list(ended_runs(home, lambda _: False)) == []
 
 
 def test_two_runs_in_one_process_keep_apart(home: Home) -> None:
