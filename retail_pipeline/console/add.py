@@ -1,5 +1,6 @@
 """``retail add``: check a file, say what it is, put it into ``drops/`` at one stroke."""
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from retail_pipeline.errors import SettingsError, UnreadableDropError
 from retail_pipeline.home import Home
-from retail_pipeline.ingest.drops import content_hash, list_drops
+from retail_pipeline.ingest.drops import content_hash, list_drops, loadable_name
 from retail_pipeline.ingest.formats import FORMATS
 from retail_pipeline.ingest.loader import stage
 from retail_pipeline.ingest.parse_lines import typed_select
@@ -69,6 +70,8 @@ def inspect_file(path: Path, home: Home, settings: Settings) -> FileReport:
 def put_into_drops(path: Path, home: Home) -> tuple[Path, bool]:
     """Copy a file into ``drops/`` under its own name, or a numbered one if that is taken by other contents.
 
+    A name that would be left out as hidden or unfinished loses what says so.
+
     Returns
     -------
     The file in drops/, and whether it is new there.
@@ -78,19 +81,33 @@ def put_into_drops(path: Path, home: Home) -> tuple[Path, bool]:
     for drop in list_drops(home):
         if drop.size == path.stat().st_size and content_hash(drop.path)[0] == digest:
             return drop.path, False
-    target = home.drops / path.name
-    number = 2
-    while target.exists():
-        target = home.drops / f"{path.stem}-{number}{path.suffix}"
-        number += 1
-    temporary = home.drops / f".{target.name}.{os.getpid()}"
+    descriptor, copy = tempfile.mkstemp(prefix=".add-", dir=home.drops)
+    os.close(descriptor)
+    temporary = Path(copy)
     try:
         shutil.copyfile(path, temporary)
         shutil.copystat(path, temporary)
-        temporary.rename(target)
+        return _move_to_free_name(temporary, home.drops / loadable_name(path.name)), True
     finally:
         temporary.unlink(missing_ok=True)
-    return target, True
+
+
+def _move_to_free_name(temporary: Path, wanted: Path) -> Path:
+    """Give a file a name, or a numbered one, that no other has: not even one that appears meanwhile."""
+    for number in itertools.count(1):
+        target = wanted if number == 1 else wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            continue
+        except OSError:  # a file system without hard links: take the name, then put the file in its place
+            try:
+                os.close(os.open(target, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                continue
+            temporary.replace(target)
+        return target
+    raise AssertionError
 
 
 def require_format(report: FileReport, wanted: str | None, name: str) -> None:
@@ -127,6 +144,8 @@ def add_files(home: Home, console: Console, errors: Console, files: tuple[Path, 
         if report.unused:
             say(f"  columns not used: {', '.join(report.unused)}")
         say(f"  {'put into' if is_new else 'already there as'} {target}")
+        if is_new and loadable_name(path.name) != path.name:
+            say(f"  not as {path.name}: a file of such a name counts as hidden or unfinished and is never loaded")
     return 1 if refused else 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from retail_pipeline.home import Home
 
+HIDDEN_STARTS = (".", "~$")
 UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", ".filepart", ".download", ".swp")
 BLOCK = 1 << 22
 
@@ -50,7 +51,7 @@ def list_drops(home: Home) -> list[DroppedFile]:
     found = []
     for path in sorted(home.drops.rglob("*")):
         name = path.relative_to(home.drops).as_posix()
-        is_hidden = any(part.startswith((".", "~$")) for part in name.split("/"))
+        is_hidden = any(part.startswith(HIDDEN_STARTS) for part in name.split("/"))
         try:
             if is_hidden or path.suffix.lower() in UNFINISHED_SUFFIXES or not path.is_file():
                 continue
@@ -58,6 +59,15 @@ def list_drops(home: Home) -> list[DroppedFile]:
         except OSError:  # gone since the folder was listed, or a folder on the way to it is closed to us
             continue
     return found
+
+
+def loadable_name(name: str) -> str:
+    """A file's name without what makes :func:`list_drops` leave it out as hidden or unfinished."""
+    while name.startswith(HIDDEN_STARTS):
+        name = name.removeprefix("~$").removeprefix(".")
+    while Path(name).suffix.lower() in UNFINISHED_SUFFIXES:
+        name = Path(name).stem
+    return name or "drop"
 
 
 def as_text(name: str) -> str:
