@@ -38,4 +38,4 @@ class FetchError(RetailPipelineError):
 
 
 class SelectionError(RetailPipelineError):
-    """A selection of assets names none that exist."""
+    """A selection names assets, tables or files that do not exist, or that do not go together."""

@@ -1,10 +1,17 @@
 """The Dagster instance of a home: its settings files and the environment its processes need."""
 
 import os
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from retail_pipeline.errors import SettingsError
 from retail_pipeline.home import HOME_VARIABLE, Home
 
+if TYPE_CHECKING:
+    import dagster as dg
+
+INSTANCE_FILE = "dagster.yaml"
 INSTANCE = """\
 # Written by retail_pipeline when missing; yours to change.
 nux:
@@ -41,16 +48,61 @@ def prepare_dagster_home(home: Home) -> Path:
     Returns
     -------
     The workspace file for ``dagster dev``.
+
+    Raises
+    ------
+    SettingsError
+        when the instance's settings file is no YAML.
     """
     home.create()
     folder = home.dagster
     folder.mkdir(parents=True, exist_ok=True)
-    instance = folder / "dagster.yaml"
-    if not instance.exists():
-        instance.write_text(INSTANCE)
+    _write_if_missing(folder / INSTANCE_FILE, INSTANCE)
+    _require_yaml(folder / INSTANCE_FILE)
     workspace = folder / "workspace.yaml"
-    if not workspace.exists():
-        workspace.write_text(WORKSPACE)
+    _write_if_missing(workspace, WORKSPACE)
     os.environ[HOME_VARIABLE] = str(home.root)
     os.environ["DAGSTER_HOME"] = str(folder)
     return workspace
+
+
+def open_instance(home: Home) -> "dg.DagsterInstance":
+    """The home's Dagster instance, prepared before.
+
+    Raises
+    ------
+    SettingsError
+        when it cannot be opened.
+    """
+    import dagster as dg
+
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:  # of its configuration, or of whatever storage it names
+        raise SettingsError(_cannot_use(home.dagster / INSTANCE_FILE, error)) from error
+
+
+def _write_if_missing(path: Path, text: str) -> None:
+    if path.exists():
+        return
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)
+
+
+def _require_yaml(path: Path) -> None:
+    import yaml
+
+    try:
+        yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(_cannot_use(path, error)) from error
+
+
+def _cannot_use(path: Path, error: Exception) -> str:
+    return (
+        f"The Dagster instance cannot be opened with {path}: {' '.join(str(error).split())}. "
+        "Mend that file, or delete it: it is written anew."
+    )

@@ -1,9 +1,11 @@
 """``retail run``: one run of the pipeline with live progress and a summary."""
 
+import contextlib
 import re
 import time
 import uuid
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,11 @@ import duckdb
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from retail_pipeline import errors
 from retail_pipeline.errors import SelectionError, SnapshotMissingError
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import list_drops
+from retail_pipeline.settings import load_settings
 from retail_pipeline.warehouse.bookkeeping import first_row
 from retail_pipeline.warehouse.reader import open_snapshot, withheld_notice
 from retail_pipeline.warehouse.run_markers import RunMarker
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 
 NOTHING_TO_DO = "Nothing to do: there are no files in {drops}. Put an export there with 'retail add FILE'."
 TOLD_ELSEWHERE = ("Dependencies for step", "Published ", "The snapshot is withheld")
+TEAR_DOWN_ERROR = "WarehouseRunError"
+MEANT_TO_BE_SHOWN = {TEAR_DOWN_ERROR, *(name for name, kind in vars(errors).items() if isinstance(kind, type))}
+"""Errors whose own text tells a user more than that of their cause, by their class."""
 CLASS_NAME = re.compile(r"^[\w.]+(Error|Exception): ")
 
 
@@ -52,8 +59,12 @@ def run_pipeline(
     full
         Build incremental tables as a whole.
     """
-    if not list_drops(home) and not home.working_database.exists():
-        console.print(NOTHING_TO_DO.format(drops=home.drops))
+    load_settings(home)
+    is_empty = not list_drops(home) and not home.working_database.exists()
+    if is_empty and reload:
+        raise SelectionError(f"{reload[0]} is not in {home.drops}, so it cannot be loaded again: there are no files.")
+    if is_empty and not select:
+        console.print(NOTHING_TO_DO.format(drops=home.drops), markup=False, highlight=False)
         return 0
     from retail_pipeline.console.dagster_home import prepare_dagster_home
 
@@ -64,24 +75,28 @@ def run_pipeline(
 
 
 def _execute(home: Home, console: Console, select: str | None, reload: list[str], full: bool) -> RunOutcome:
-    import dagster as dg
-
     from retail_pipeline.assets.raw.drops import LOAD_OP
     from retail_pipeline.automation.jobs import REFRESH
+    from retail_pipeline.console.dagster_home import open_instance
     from retail_pipeline.definitions import build_defs
     from retail_pipeline.warehouse.resource import FULL_TAG, STARTED_BY_TAG
 
     definitions = build_defs(home)
     job = definitions.resolve_job_def(REFRESH)
     selection = _resolve_selection(definitions, select)
+    _require_load_step(definitions, selection, reload)
     steps = len(job.get_subset(asset_selection=set(selection)).nodes) if selection else len(job.nodes)
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if reload:
         config["ops"] = {LOAD_OP: {"config": {"reload": reload}}}
     run_id = str(uuid.uuid4())
-    RunMarker.hold(home, run_id).retire()  # kept until the process ends: a kill before the set-up is noticed too
+    marker = RunMarker.hold(home, run_id)
+    marker.retire()  # kept until the process ends: a kill before the set-up is noticed too
     started = time.monotonic()
-    with dg.DagsterInstance.get() as instance, _Follower(console, steps) as follower:
+    with contextlib.ExitStack() as stack:
+        stack.callback(marker.note_end)
+        instance = stack.enter_context(open_instance(home))
+        follower = stack.enter_context(_Follower(console, steps))
         instance.add_event_listener(run_id, follower.take)
         result = job.execute_in_process(
             run_config=config,
@@ -105,15 +120,31 @@ def _resolve_selection(definitions: "dg.Definitions", select: str | None) -> lis
     names = [part.strip() for part in select.split(",")]
     known = {key.to_user_string(): key for key in graph.get_all_asset_keys()}
     plain = {name: known.get(name.replace(".", "/")) for name in names}
+    keys: AbstractSet[dg.AssetKey]
     if all(plain.values()):
-        return sorted(key for key in plain.values() if key)
-    try:
-        keys = dg.AssetSelection.from_string(select).resolve(graph)
-    except Exception as error:  # the parser of selections has no error class of its own
-        raise SelectionError(_wrong_selection(select, known)) from error
+        keys = {key for key in plain.values() if key}
+    else:
+        try:
+            keys = dg.AssetSelection.from_string(select).resolve(graph)
+        except Exception as error:  # the parser of selections has no error class of its own
+            raise SelectionError(_wrong_selection(select, known)) from error
     if not keys:
         raise SelectionError(_wrong_selection(select, known))
-    return sorted(keys)
+    made_together = [graph.get(key).execution_set_asset_keys for key in keys]  # Dagster runs a step whole or not at all
+    return sorted(set().union(*made_together))
+
+
+def _require_load_step(
+    definitions: "dg.Definitions", selection: Sequence["dg.AssetKey"] | None, reload: list[str]
+) -> None:
+    """Raise if files are to be loaded again by a selection that loads none."""
+    from retail_pipeline.assets.sql_assets import asset_key
+    from retail_pipeline.ingest.raw_tables import DROPS
+
+    if reload and selection is not None and asset_key(DROPS.name) not in selection:
+        raise SelectionError(
+            f"--reload {reload[0]}: the tables selected load no files. Leave out --select, or add {DROPS.name} to it."
+        )
 
 
 def _wrong_selection(select: str, known: dict[str, Any]) -> str:
@@ -167,8 +198,8 @@ class _Follower:
         elif event.is_step_failure:
             self._progress.advance(self._task)
             self._fail(_readable(event.step_key), event.step_failure_data.error)
-        elif event.event_type_value == "PIPELINE_FAILURE" and not self.failures:
-            self._fail("the run", event.job_failure_data.error)
+        elif event.event_type_value == "PIPELINE_FAILURE":
+            self._fail_run(event.job_failure_data.error)
 
     def _tell_table(self, event: "dg.DagsterEvent") -> None:
         materialization = event.step_materialization_data.materialization
@@ -184,8 +215,13 @@ class _Follower:
             severity = evaluation.severity.value
             self.failed_checks.append(f"{severity} {name}: {text}")
 
+    def _fail_run(self, error: Any) -> None:
+        """The run as a whole: with failed steps its error is that of a step, unless the tear-down failed as well."""
+        if not self.failures or (error and error.cls_name == TEAR_DOWN_ERROR):
+            self._fail("the run", error)
+
     def _fail(self, step: str, error: Any) -> None:
-        while error is not None and error.cause is not None:
+        while error is not None and error.cause is not None and error.cls_name not in MEANT_TO_BE_SHOWN:
             error = error.cause
         text = (error.message if error else "failed").strip()
         if "DagsterExecutionInterruptedError" in text:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from retail_pipeline.cli import main
+from retail_pipeline.console.add import put_into_drops
+from retail_pipeline.errors import PublishError
 from retail_pipeline.home import Home
+from retail_pipeline.ingest.drops import list_drops
+from retail_pipeline.warehouse import resource
+from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.stores import canonical, refresh, write_drop
 
 LINES = [
@@ -123,6 +129,54 @@ def test_a_selection_of_nothing_is_asked_wrongly(published: Home) -> None:
     assert "customers.rfm_scores" in result.output
 
 
+def test_a_part_of_what_one_step_makes_stands_for_all_of_it(published: Home) -> None:
+    result = retail("run", "--select", "raw.drops")
+    assert result.exit_code == 0, result.output
+    assert "4 tables built" in result.output
+    assert retail("run", "--select", "+key:core/orders").exit_code == 0
+
+
+def test_reload_with_a_selection_that_loads_nothing_is_asked_wrongly(published: Home) -> None:
+    result = retail("run", "--select", "core.orders", "--reload", "may.csv")
+    assert result.exit_code == 2
+    assert "Leave out --select, or add raw.drops to it" in result.output
+    assert retail("run", "--select", "raw.drops,core.orders", "--reload", "may.csv").exit_code == 0
+
+
+def test_wrong_settings_and_options_are_told_though_there_is_nothing_to_do(home: Home) -> None:
+    assert retail("run", "--select", "core.nothing").exit_code == 2
+    assert retail("run", "--reload", "may.csv").exit_code == 2
+    home.settings_file.write_text("[core]\nrevenue_polcy = 'net'\n")
+    assert retail("run").exit_code == 2
+
+
+def test_an_error_that_is_meant_to_be_shown_is_and_not_its_cause(
+    published: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        try:
+            raise OSError("the inner cause")
+        except OSError as error:
+            raise PublishError("The disk is full: make room.") from error
+
+    monkeypatch.setattr(Warehouse, "replace", fail)
+    monkeypatch.setattr(resource, "publish", fail)
+    result = retail("run", "--full", "--select", "customers.rfm_segments")
+    assert result.exit_code == 1
+    assert "FAILED customers.rfm_segments: The disk is full: make room." in result.output
+    assert "FAILED the run: The disk is full: make room." in result.output
+    assert "inner cause" not in result.output
+
+
+@pytest.mark.parametrize("text", ["a: [", "storage: nonsense"])
+def test_a_broken_dagster_yaml_is_named(published: Home, text: str) -> None:
+    (published.root / ".dagster").mkdir()
+    (published.root / ".dagster" / "dagster.yaml").write_text(text)
+    result = retail("run")
+    assert result.exit_code == 2
+    assert str(published.root / ".dagster" / "dagster.yaml") in result.output
+
+
 def test_run_reports_a_refused_file_and_fails_but_loads_the_others(home: Home) -> None:
     write_drop(home, "bad.csv", "what,is,this\n1,2,3\n")
     write_drop(home, "good.csv", canonical(LINES))
@@ -179,6 +233,47 @@ def test_add_never_overwrites_another_file_of_the_same_name(home: Home, tmp_path
     export.write_text(canonical(LINES[:1]))
     retail("add", str(export))
     assert sorted(path.name for path in home.drops.iterdir()) == ["may-2.csv", "may.csv"]
+
+
+@pytest.mark.parametrize("has_hard_links", [True, False])
+def test_a_name_that_is_taken_while_a_file_is_copied_is_left_to_who_took_it(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_hard_links: bool
+) -> None:
+    copy, link = shutil.copyfile, os.link
+
+    def copy_while_another_adds(source: Path, target: Path) -> None:
+        (home.drops / "may.csv").write_text("another")
+        copy(source, target)
+
+    def link_if_there_are_links(source: Path, target: Path) -> None:
+        if not has_hard_links:
+            raise PermissionError
+        link(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", copy_while_another_adds)
+    monkeypatch.setattr(os, "link", link_if_there_are_links)
+    export = tmp_path / "may.csv"
+    export.write_text(canonical(LINES))
+    target, is_new = put_into_drops(export, home)
+    assert is_new
+    assert target.read_text() == canonical(LINES)
+    assert {path.name: path.read_text() for path in home.drops.iterdir()} == {
+        "may.csv": "another",
+        "may-2.csv": canonical(LINES),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "loaded_as"),
+    [(".may.csv", "may.csv"), ("~$may.csv", "may.csv"), ("may.csv.part", "may.csv"), ("..may.tmp.PART", "may")],
+)
+def test_add_gives_a_name_that_is_loaded(home: Home, tmp_path: Path, name: str, loaded_as: str) -> None:
+    export = tmp_path / name
+    export.write_text(canonical(LINES))
+    result = retail("add", str(export))
+    assert result.exit_code == 0
+    assert f"not as {name}: a file of such a name counts as hidden or unfinished" in result.output
+    assert [drop.name for drop in list_drops(home)] == [loaded_as]
 
 
 def test_add_of_an_unexpected_format_is_refused(home: Home, tmp_path: Path) -> None:
