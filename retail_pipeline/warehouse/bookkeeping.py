@@ -8,7 +8,7 @@ made from it.
 
 import contextlib
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ create table if not exists pipeline.tables (
 create table if not exists pipeline.changed_keys (
     table_name varchar, key_name varchar, key_value varchar, generation bigint
 );
+create table if not exists pipeline.logged_keys (table_name varchar, key_name varchar, generation bigint);
 create table if not exists pipeline.checks (
     check_name varchar, table_name varchar, passed boolean, severity varchar, blocking boolean, message varchar,
     checked_at timestamp, run_id varchar, generation bigint
@@ -120,6 +121,10 @@ class Bookkeeping:
         """The counter of changes."""
         return int(self._one("select generation from pipeline.state"))
 
+    def database_id(self) -> str:
+        """Names this database, whatever is in it; :meth:`version` begins with it."""
+        return str(self._one("select database_id from pipeline.state"))
+
     def version(self) -> str:
         """Names this database's contents: equal versions hold equal tables.
 
@@ -192,6 +197,20 @@ class Bookkeeping:
             f"from ({keys_select}) as changed(k)",
             {"table": table, "key": key_name, "generation": generation},
         )
+        self._connection.execute(
+            "delete from pipeline.logged_keys where table_name = ? and key_name = ?", [table, key_name]
+        )
+        self._connection.execute("insert into pipeline.logged_keys values (?, ?, ?)", [table, key_name, generation])
+
+    def logs_changes_by(self, table: str, key_name: str) -> bool:
+        """Whether the last change of a table was logged by this column, be it that no key was touched."""
+        logged = first_row(
+            self._connection,
+            "select generation from pipeline.logged_keys where table_name = ? and key_name = ?",
+            [table, key_name],
+        )
+        state = self.tables().get(table)
+        return bool(logged and state and logged[0] >= state.generation)
 
     def forget_seen_changes(self) -> None:
         """Drop the logged keys that every reader of their table has seen.
@@ -222,6 +241,31 @@ class Bookkeeping:
             "order by table_name, check_name"
         ).fetchall()
         return [(CheckOutcome(*row[:6]), row[6]) for row in rows]
+
+    def forget_checks(self, known: Collection[tuple[str, str]]) -> None:
+        """Drop the outcomes of checks that are no more.
+
+        Parameters
+        ----------
+        known
+            ``(table, check)`` of every check there is.
+        """
+        gone = [
+            where for outcome, _ in self.checks() if (where := (outcome.table_name, outcome.check_name)) not in known
+        ]
+        if gone:
+            with transaction(self._connection):
+                self.next_generation()
+                self._connection.executemany(
+                    "delete from pipeline.checks where table_name = ? and check_name = ?",
+                    [list(where) for where in gone],
+                )
+
+    def forget_table(self, name: str) -> None:
+        """Drop all that is noted of a table; call it inside the transaction that drops the table."""
+        self.next_generation()
+        for noted in ("tables", "checks", "changed_keys", "logged_keys"):
+            self._connection.execute(f"delete from pipeline.{noted} where table_name = ?", [name])
 
     def record_check(self, outcome: CheckOutcome) -> None:
         """Note what a check has found; it is a change for readers unless it passed before as well."""

@@ -39,7 +39,9 @@ def find_affected_keys(
         changed_wholly = tables[source].generation if column is None else tables[source].rebuilt_generation
         if changed_wholly > state.seen_generation:
             return None
-        if column is not None:
+        if column is not None and tables[source].generation > state.seen_generation:
+            if not warehouse.books.logs_changes_by(source, column):
+                return None  # what changed cannot be known by this column
             _collect(warehouse, table, source, column, state.seen_generation)
     return int(warehouse.value(f"select count(*) from (select distinct key_value from {AFFECTED})"))
 

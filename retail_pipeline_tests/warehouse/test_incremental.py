@@ -237,6 +237,38 @@ def test_removed_rows_go(shop: Shop) -> None:
     assert rows_in_place(shop.warehouse, "core.orders").keys() == {"o1", "o3"}
 
 
+def test_a_source_that_logs_its_changes_by_another_column_asks_for_a_full_build(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    lines = table_file(
+        tmp_path, "core.lines", "select * from raw.src", ["line", "colour", "n"], ["line"], more="log_changes: true"
+    )
+    colours = table_file(
+        tmp_path,
+        "core.colours",
+        "select colour, sum(n)::bigint as n from core.lines group by colour",
+        ["colour", "n"],
+        ["colour"],
+        more="incremental:\n  key: colour\n  sources:\n    core.lines: colour",
+    )
+    modes = []
+    for number in (1, 100, 100):
+        put(warehouse, "raw.src", f"select * from (values (1, 'red', {number}), (2, 'red', 1)) as t(line, colour, n)")
+        build_table(warehouse, lines, {})
+        modes.append(build_table(warehouse, colours, {}).mode)
+        assert warehouse.execute("from core.colours").fetchall() == [("red", number + 1)]
+        assert_as_built_anew(warehouse, colours, {})
+    assert modes == ["full", "full", "full"]
+    assert build_table(warehouse, colours, {}).mode == "unchanged"
+
+
+def test_a_source_that_was_built_again_without_a_change_asks_for_nothing(shop: Shop) -> None:
+    shop.warehouse.execute("alter table raw.lines add column note varchar")
+    shop.change("update raw.lines set note = 'x'", None, ["o2"])
+    assert shop.build("core.names") == {"core.names": "full"}
+    assert shop.build("core.lines") == {"core.lines": "incremental"}
+
+
 def test_a_source_without_a_key_asks_for_a_full_build_when_it_changes(shop: Shop) -> None:
     put(shop.warehouse, "raw.rates", "select 3 as rate")
     assert shop.build() == {"core.names": "unchanged", "core.lines": "full", "core.orders": "full"}
