@@ -36,15 +36,20 @@ def build_defs(home: Home | None = None, resources: dict[str, object] | None = N
     home = home or Home.locate()
     settings = load_settings(home)
     refresh = build_refresh_job()
-    blocking = [check.full_name for check in CHECKS if check.blocking]
+    assets = [*build_raw_assets(settings), *build_sql_assets(find_sql_tables(), settings)]
     return dg.Definitions(
-        assets=[*build_raw_assets(settings), *build_sql_assets(find_sql_tables(), settings)],
+        assets=assets,
         asset_checks=build_checks(CHECKS),
         jobs=[refresh],
         schedules=[build_nightly_schedule(refresh, settings)],
         sensors=[build_new_drops_sensor(refresh, home, settings)],
         resources={
-            "warehouse": WarehouseResource(home=str(home.root), blocking_checks=blocking),
+            "warehouse": WarehouseResource(
+                home=str(home.root),
+                blocking_checks=[check.full_name for check in CHECKS if check.blocking],
+                known_checks=[check.full_name for check in CHECKS],
+                known_tables=[".".join(key.path) for asset in assets for key in asset.keys],
+            ),
             **(resources or {}),
         },
         executor=dg.in_process_executor,

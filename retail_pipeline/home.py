@@ -52,6 +52,11 @@ class Home:
         return self.snapshots / "withheld.json"
 
     @property
+    def last_run_notice(self) -> Path:
+        """How the last run ended, whether or not it published."""
+        return self.snapshots / "last-run.json"
+
+    @property
     def work(self) -> Path:
         return self.root / "work"
 

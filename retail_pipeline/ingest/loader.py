@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from retail_pipeline.errors import RetailPipelineError, UnreadableDropError
+from retail_pipeline.errors import SelectionError, UnreadableDropError
 from retail_pipeline.ingest.drops import DroppedFile, as_text, content_hash, settled_drops
 from retail_pipeline.ingest.raw_tables import REFUSED_FILES, create_raw_tables
 from retail_pipeline.ingest.read_csv import stage_text
@@ -63,7 +63,7 @@ def load_drops(
 
     Raises
     ------
-    RetailPipelineError
+    SelectionError
         when a name to reload is not in ``drops/``, or still grows.
     """
     create_raw_tables(warehouse)
@@ -273,11 +273,9 @@ def _check_reload(
     names = [drop.name for drop in drops]
     for name in reload:
         if name in [drop.name for drop in growing]:
-            raise RetailPipelineError(
-                f"{name} is still growing, so it cannot be loaded again yet. Try once it is whole."
-            )
+            raise SelectionError(f"{name} is still growing, so it cannot be loaded again yet. Try once it is whole.")
         if name not in names:
-            raise RetailPipelineError(
+            raise SelectionError(
                 f"{name} is not in {warehouse.home.drops}, so it cannot be loaded again. There are: "
                 f"{', '.join(names) or 'no files'}."
             )

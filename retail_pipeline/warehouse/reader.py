@@ -1,13 +1,15 @@
 """How readers open the published snapshot: read-only, closed to files and network, behind the link."""
 
-import json
 from pathlib import Path
 
 import duckdb
 
 from retail_pipeline.errors import SnapshotMissingError, WarehouseError
 from retail_pipeline.home import Home
+from retail_pipeline.warehouse.notices import withheld_notice
 from retail_pipeline.warehouse.snapshot import connect_as_reader, current_snapshot
+
+__all__ = ["cannot_open_snapshot", "open_snapshot", "snapshots", "withheld_notice"]
 
 
 def open_snapshot(home: Home) -> duckdb.DuckDBPyConnection:
@@ -31,17 +33,9 @@ def open_snapshot(home: Home) -> duckdb.DuckDBPyConnection:
             return connect_as_reader(path)
         except duckdb.Error as error:
             if path.exists():
-                raise WarehouseError(_cannot_open(path, error)) from error
+                raise WarehouseError(cannot_open_snapshot(path, error)) from error
             # dropped between the look and the opening: the link leads elsewhere by now
     raise SnapshotMissingError(_nothing_published(home))
-
-
-def withheld_notice(home: Home) -> dict[str, object] | None:
-    """Why newer data are withheld from readers, None if nothing is."""
-    try:
-        return dict(json.loads(home.withheld_notice.read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def snapshots(home: Home) -> list[Path]:
@@ -49,7 +43,8 @@ def snapshots(home: Home) -> list[Path]:
     return sorted(home.snapshots.glob("warehouse-*.duckdb"))
 
 
-def _cannot_open(path: Path, error: duckdb.Error) -> str:
+def cannot_open_snapshot(path: Path, error: duckdb.Error) -> str:
+    """What to tell a reader when the snapshot is there and cannot be used."""
     return (
         f"The snapshot {path} cannot be opened: {str(error).strip()}. If a program has it open for writing, open it "
         "there read-only; if it is damaged, delete it: 'retail run' publishes a new one."

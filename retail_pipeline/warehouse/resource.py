@@ -5,8 +5,10 @@ publishing lives here and not in an asset.
 """
 
 import contextlib
+import dataclasses
 import time
 import uuid
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -17,6 +19,8 @@ from retail_pipeline.errors import PublishError, RetailPipelineError, WarehouseE
 from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings, load_settings
 from retail_pipeline.warehouse.bookkeeping import ENDED_SILENTLY, RunEnd
+from retail_pipeline.warehouse.losses import find_losses
+from retail_pipeline.warehouse.notices import LastRun, note_last_run, withheld_notice
 from retail_pipeline.warehouse.run_markers import ended_runs
 from retail_pipeline.warehouse.snapshot import (
     Withheld,
@@ -28,7 +32,7 @@ from retail_pipeline.warehouse.snapshot import (
     withhold,
 )
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline.warehouse.working_database import WorkingDatabase, cannot_open
+from retail_pipeline.warehouse.working_database import WorkingDatabase, cannot_open, utc_now
 
 FULL_TAG = "retail/full"
 STARTED_BY_TAG = "retail/started_by"
@@ -42,14 +46,20 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The working database of ``home`` for the length of a run, and the publishing of its snapshot at the end.
 
     ``blocking_checks`` lists, as ``schema.table:check``, the checks without whose consent nothing is published.
+    ``known_checks`` and ``known_tables`` list all there are: what else earlier releases left in the working database
+    goes when a run begins. Nothing goes where they are not given.
     """
 
     home: str
     blocking_checks: list[str] = Field(default_factory=list)
+    known_checks: list[str] = Field(default_factory=list)
+    known_tables: list[str] = Field(default_factory=list)
 
     _database: WorkingDatabase | None = PrivateAttr(default=None)
     _warehouse: Warehouse | None = PrivateAttr(default=None)
     _started: float = PrivateAttr(default=0.0)
+    _began: datetime = PrivateAttr(default_factory=utc_now)
+    _started_by: str = PrivateAttr(default="")
 
     @property
     def warehouse(self) -> Warehouse:
@@ -68,26 +78,30 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         home = Home.locate(self.home)
         run_id = context.run_id or f"ephemeral-{uuid.uuid4().hex[:8]}"
         say = context.log.info if context.log else (lambda _: None)
+        self._started, self._began = time.monotonic(), utc_now()
+        self._started_by = _started_by(context.dagster_run.tags if context.dagster_run else {})
         try:
             settings = load_settings(home)
             database = WorkingDatabase.open(home, run_id, settings.warehouse, say)
         except (RetailPipelineError, OSError) as error:
+            self._leave_word(home, run_id, RunEnd("failed", self._seconds(), str(error)))
             raise WarehouseRunError(str(error)) from error
         try:
             self._begin(context, database, settings)
         except BaseException as error:
             database.close()
+            self._leave_word(home, run_id, RunEnd("failed", self._seconds(), str(error)))
             if isinstance(error, duckdb.Error):
                 raise WarehouseRunError(cannot_open(home, error)) from error
             raise
         self._database = database
 
     def _begin(self, context: dg.InitResourceContext, database: WorkingDatabase, settings: Settings) -> None:
-        tags = context.dagster_run.tags if context.dagster_run else {}
-        full = tags.get(FULL_TAG) == "true"
-        self._started = time.monotonic()
+        full = context.dagster_run is not None and context.dagster_run.tags.get(FULL_TAG) == "true"
+        self._started, self._began = time.monotonic(), utc_now()
         self._warehouse = Warehouse(database.connection, database.home, settings, database.run_id, full=full)
-        self._warehouse.books.record_run_start(_started_by(tags))
+        self._warehouse.books.record_run_start(self._started_by)
+        self._forget_what_is_no_more(context)
         try:
             for ended in ended_runs(database.home, lambda run: _is_known(context, run)):
                 if _report_if_cut_off(context, ended):
@@ -95,6 +109,14 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         except Exception as error:  # of whatever storage the instance has; this run must not fail by it
             if context.log:  # the marker stays, the next run tries again
                 context.log.warning(f"A run was cut off; marking it as failed did not work: {error}")
+
+    def _forget_what_is_no_more(self, context: dg.InitResourceContext) -> None:
+        if self.known_checks:
+            self.warehouse.books.forget_checks(_table_and_check(self.known_checks))
+        if self.known_tables:
+            gone = self.warehouse.drop_tables_but(self.known_tables)
+            if gone and context.log:
+                context.log.info(f"Dropped what the pipeline makes no more: {', '.join(gone)}.")
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Publish what changed, unless a blocking check withholds it; let the next run in."""
@@ -104,6 +126,7 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             ending = self._end(context)
             self._publish_or_withhold(context, ending)
             self.warehouse.books.record_run_end(ending)
+            self._leave_word(self._database.home, self._database.run_id, ending)
         except Exception as error:
             self._note_failure(str(error))
             raise WarehouseRunError(str(error)) from error
@@ -136,12 +159,25 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             log.info(f"Published {path}")
 
     def _find_withheld(self) -> Withheld | None:
-        blocking = [tuple(name.split(":", 1)) for name in self.blocking_checks]
-        return find_withholding_checks(self.warehouse.books, [(table, check) for table, check in blocking])
+        withheld = find_withholding_checks(self.warehouse.books, _table_and_check(self.blocking_checks))
+        losses = find_losses(self.warehouse, self.known_tables)
+        return dataclasses.replace(withheld or Withheld(), losses=losses) if withheld or losses else None
 
     def _note_failure(self, message: str) -> None:
+        ending = RunEnd("failed", self._seconds(), message)
         with contextlib.suppress(duckdb.Error):  # the disk may be full for this note as well
-            self.warehouse.books.record_run_end(RunEnd("failed", self._seconds(), message))
+            self.warehouse.books.record_run_end(ending)
+        self._leave_word(self.warehouse.home, self.warehouse.run_id, ending)
+
+    def _leave_word(self, home: Home, run_id: str, ending: RunEnd) -> None:
+        """Tell those who read how the run ended, also where nothing is published."""
+        started = f"{self._began:%Y-%m-%d %H:%M:%S}"
+        message = ending.message or ("the snapshot is withheld" if withheld_notice(home) else "")
+        note_last_run(home, LastRun(run_id, started, ending.seconds, ending.status, self._started_by, message))
+
+
+def _table_and_check(names: list[str]) -> list[tuple[str, str]]:
+    return [(table, check) for table, _, check in (name.partition(":") for name in names)]
 
 
 def _is_known(context: dg.InitResourceContext, run_id: str) -> bool:

@@ -5,7 +5,6 @@ A file that readers may have open is never replaced: each snapshot gets a name o
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import duckdb
 from retail_pipeline.errors import PublishError
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.bookkeeping import Bookkeeping, CheckOutcome, RunEnd, first_row
+from retail_pipeline.warehouse.notices import withheld_notice, write_notice
 from retail_pipeline.warehouse.snapshot_meta import META, write_meta
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
@@ -26,15 +26,24 @@ STORAGE_VERSION = "v1.4.0"
 
 @dataclass(frozen=True)
 class Withheld:
-    """Why the snapshot stays as it is: blocking checks that failed or have not seen the newest rows."""
+    """Why the snapshot stays as it is.
 
-    failed: tuple[CheckOutcome, ...]
-    unseen: tuple[tuple[str, str], ...]
+    Attributes
+    ----------
+    failed, unseen
+        Blocking checks that failed, or have not seen the newest rows.
+    losses
+        What readers would lose, in words.
+    """
+
+    failed: tuple[CheckOutcome, ...] = ()
+    unseen: tuple[tuple[str, str], ...] = ()
+    losses: str = ""
 
     def __str__(self) -> str:
         parts = [f"{check.table_name}: {check.check_name}: {check.message}" for check in self.failed]
         parts += [f"{table}: {check} has not run since the table changed" for table, check in self.unseen]
-        return "; ".join(parts)
+        return "; ".join([*parts, self.losses] if self.losses else parts)
 
 
 def find_withholding_checks(books: Bookkeeping, blocking: Iterable[tuple[str, str]]) -> Withheld | None:
@@ -70,11 +79,8 @@ def withhold(home: Home, run_id: str, withheld: Withheld) -> None:
         "failed_checks": [f"{check.table_name}:{check.check_name}" for check in withheld.failed],
         "unseen_checks": [f"{table}:{check}" for table, check in withheld.unseen],
     }
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        notice["since"] = json.loads(home.withheld_notice.read_text())["since"]
-    temporary = home.withheld_notice.with_name(f".{home.withheld_notice.name}")
-    temporary.write_text(json.dumps(notice, indent=1))
-    temporary.replace(home.withheld_notice)
+    before = withheld_notice(home) or {}
+    write_notice(home.withheld_notice, {**notice, "since": before.get("since", notice["since"])})
 
 
 def current_snapshot(home: Home) -> Path | None:

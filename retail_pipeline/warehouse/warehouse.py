@@ -3,13 +3,13 @@
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from retail_pipeline.errors import WarehouseError
+from retail_pipeline.errors import SelectionError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.bookkeeping import Bookkeeping, first_row, transaction
@@ -175,13 +175,16 @@ class Warehouse:
         return columns
 
     @contextlib.contextmanager
-    def remembered_failure(self, table: str) -> Iterator[None]:
-        """A build whose failure is noted, so that readers learn that the table is stale."""
+    def remembered_failure(self, *tables: str) -> Iterator[None]:
+        """A build whose failure is noted, so that readers learn that the tables are stale."""
         try:
             yield
+        except SelectionError:
+            raise  # asked wrongly, which says nothing of the tables
         except Exception as error:
             with contextlib.suppress(duckdb.Error):
-                self.books.record_failure(table, str(error))
+                for table in tables:
+                    self.books.record_failure(table, str(error))
             raise
 
     def replace(self, table: str, select: str, parameters: Any = None) -> None:
@@ -206,6 +209,15 @@ class Warehouse:
         if comment != _table_comment(row_is) or present != dict(columns):
             self.describe(table, row_is, columns)
             self.books.next_generation()
+
+    def drop_tables_but(self, known: Collection[str]) -> list[str]:
+        """Drop the tables that the pipeline once made and that are no more among those it makes; returns them."""
+        gone = [name for name in self.books.tables() if name not in known]
+        for name in gone:
+            with self.transaction():
+                self.execute(f"drop table if exists {name}")
+                self.books.forget_table(name)
+        return gone
 
     def count(self, table: str) -> int:
         """How many rows a table has."""

@@ -16,6 +16,7 @@ import openpyxl
 import pytest
 from click.testing import CliRunner, Result
 
+from retail_pipeline.assets.raw import drops as raw_drops
 from retail_pipeline.cli import main
 from retail_pipeline.console.add import put_into_drops
 from retail_pipeline.errors import PublishError
@@ -23,7 +24,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import list_drops
 from retail_pipeline.warehouse import resource
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.stores import canonical, refresh, write_drop
+from retail_pipeline_tests.stores import canonical, opened, refresh, write_drop
 
 LINES = [
     ("1", "2024-05-01 10:00:00", "C1", "P1", "Bowl", 2, "3.50", "UK"),
@@ -334,6 +335,72 @@ def test_status_of_an_empty_home_says_what_to_do(home: Home) -> None:
     result = retail("status")
     assert result.exit_code == 0
     assert "retail add FILE" in result.output
+
+
+def test_status_tells_of_a_run_that_failed_without_publishing(published: Home) -> None:
+    before = retail("status").output
+    published.settings_file.write_text("[warehouse]\nlock_timeout_seconds = 0\n")
+    with opened(published):
+        assert retail("run").exit_code == 1
+    result = retail("status")
+    assert result.exit_code == 0
+    assert "Gave up after" not in before
+    assert "Gave up after" in result.output
+    assert result.output.count("success") == before.count("success")
+
+
+def test_status_tells_of_a_failed_load_and_that_raw_is_stale(published: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(raw_drops, "load_drops", fail)
+        assert retail("run").exit_code == 1
+    result = retail("status")
+    assert result.exit_code == 0
+    assert "Stale: raw.transactions: the last attempt failed: no space left" in result.output
+    assert retail("run").exit_code == 0
+    assert "Stale" not in retail("status").output
+
+
+def test_a_reload_of_an_unknown_file_leaves_no_table_stale(published: Home) -> None:
+    assert retail("run", "--reload", "june.csv").exit_code == 1
+    result = retail("status")
+    assert "Stale" not in result.output
+    assert "june.csv is not in" in result.output or "failed: load_drops" in result.output
+
+
+def test_status_tells_of_a_run_whose_process_died_until_another_has_run(published: Home) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED_AS_IT_STARTS], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    result = retail("status")
+    assert result.exit_code == 0
+    assert result.output.count("Died: run ") == 1
+    assert retail("run").exit_code == 0
+    assert "Died" not in retail("status").output
+
+
+def test_a_run_of_another_process_that_ended_has_not_died(published: Home) -> None:
+    for arguments in (["run"], ["run", "--reload", "june.csv"], ["run", "--select", "nonsense"]):
+        subprocess.run([sys.executable, "-m", "retail_pipeline.cli", *arguments], capture_output=True, check=False)
+    assert "Died" not in retail("status").output
+
+
+def test_status_lists_a_refused_file_that_was_mended_as_new(published: Home) -> None:
+    write_drop(published, "bad.csv", "what,is,this\n1,2,3\n")
+    assert retail("run").exit_code == 1
+    assert "New files" not in retail("status").output
+    write_drop(published, "bad.csv", canonical(LINES[:1]))
+    assert "New files, loaded by the next run: bad.csv" in retail("status").output
+
+
+def test_status_of_a_damaged_snapshot_says_what_to_do(published: Home) -> None:
+    snapshot = published.warehouse_link.resolve()
+    snapshot.chmod(0o644)
+    snapshot.write_bytes(b"no database")
+    result = retail("status")
+    assert result.exit_code == 0
+    assert "if it is damaged, delete it" in result.output
 
 
 def test_status_names_a_withheld_snapshot(published: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The warehouse in Dagster's hands: what a run publishes, withholds, reports, and leaves to the next."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -13,16 +14,19 @@ import dagster as dg
 import duckdb
 import pytest
 
+from retail_pipeline.errors import WarehouseBusyError
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse import resource, snapshot
-from retail_pipeline.warehouse.bookkeeping import Bookkeeping, RunEnd
+from retail_pipeline.warehouse.bookkeeping import Bookkeeping, CheckOutcome, RunEnd
+from retail_pipeline.warehouse.notices import last_run
 from retail_pipeline.warehouse.reader import open_snapshot, snapshots, withheld_notice
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import WorkingDatabase
-from retail_pipeline_tests.stores import opened
+from retail_pipeline_tests.stores import canonical, opened, refresh, write_drop
 from retail_pipeline_tests.warehouse.processes import forked_process, holding_process, kill, wait_until
 from retail_pipeline_tests.warehouse.small_store import DOUBLED, NUMBERS, OTHER, SmallStore, run_store
+from retail_pipeline_tests.warehouse.table_files import put
 
 
 @pytest.fixture
@@ -250,6 +254,109 @@ def test_a_snapshot_that_does_not_verify_fails_the_run_and_readers_keep_the_old(
         "success",
         "success",
     ]
+
+
+def test_a_part_of_a_new_working_database_does_not_take_the_place_of_a_whole_snapshot(store: SmallStore) -> None:
+    store.run()
+    old = current_snapshot(store.home)
+    shutil.rmtree(store.home.work)
+    assert store.run([NUMBERS]).success
+    assert current_snapshot(store.home) == old
+    notice = withheld_notice(store.home)
+    assert notice
+    assert f"lacks what readers have: tables {DOUBLED}, {OTHER}" in notice["reason"]
+    assert f"remove the link {store.home.warehouse_link}" in notice["reason"]
+    assert store.run().success
+    assert current_snapshot(store.home) != old
+    assert withheld_notice(store.home) is None
+
+
+def test_a_part_of_a_new_working_database_is_published_once_the_link_is_removed(store: SmallStore) -> None:
+    store.run()
+    shutil.rmtree(store.home.work)
+    store.run([NUMBERS])
+    store.home.warehouse_link.unlink()
+    assert store.run([NUMBERS]).success
+    assert ask(store, "select table_name from meta.tables") == [(NUMBERS,)]
+
+
+def test_a_new_working_database_without_files_that_were_loaded_is_withheld(home: Home) -> None:
+    line = ("1", "2024-05-01 10:00:00", "C1", "P1", "Bowl", 2, "3.50", "UK")
+    for name in ("gone.csv", "kept.csv", "grown.csv"):
+        write_drop(home, name, canonical([(name, *line[1:])]))
+    assert refresh(home).success
+    old = current_snapshot(home)
+    shutil.rmtree(home.work)
+    content = (home.drops / "gone.csv").read_text()
+    (home.drops / "gone.csv").unlink()
+    write_drop(home, "grown.csv", canonical([("grown.csv", *line[1:]), line]))
+    assert refresh(home).success
+    assert current_snapshot(home) == old
+    notice = withheld_notice(home)
+    assert notice
+    assert "lacks what readers have: drops gone.csv. Put missing files back" in notice["reason"]
+    write_drop(home, "renamed.csv", content)
+    assert refresh(home).success
+    assert current_snapshot(home) != old
+
+
+def test_checks_and_tables_that_are_no_more_go_when_all_there_are_are_known(home: Home) -> None:
+    write_drop(home, "a.csv", canonical([("1", "2024-05-01 10:00:00", "C1", "P1", "Bowl", 2, "3.50", "UK")]))
+    assert refresh(home).success
+    with opened(home) as warehouse:
+        put(warehouse, "core.gone", "select 1 as n")
+        for table in ("core.orders", "core.gone"):
+            warehouse.books.record_check(CheckOutcome("gone", table, False, "ERROR", True, "an old fault"))
+        warehouse.execute("create table core.not_ours as select 1 as n")
+    assert refresh(home).success
+    with open_snapshot(home) as reader:
+        names = reader.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
+        failing = reader.execute('select "check" from meta.checks where not passed').fetchall()
+        noted = reader.execute("select count(*) from meta.tables where table_name = 'core.gone'").fetchall()
+    assert ("core.gone",) not in names
+    assert ("core.not_ours",) in names
+    assert failing == []
+    assert noted == [(0,)]
+
+
+def test_nothing_goes_when_it_is_not_known_what_there_is(store: SmallStore) -> None:
+    store.run()
+    with opened(store.home) as warehouse:
+        put(warehouse, "core.another", "select 1 as n")
+    assert store.run().success
+    assert ask(store, "select n from core.another") == [(1,)]
+
+
+def told(store: SmallStore) -> tuple[str, str]:
+    """What is left beside the snapshots of the run that ended last."""
+    last = last_run(store.home)
+    assert last
+    return last.status, last.message
+
+
+def test_every_end_of_a_run_is_told_beside_the_snapshots(store: SmallStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.run()
+    assert told(store) == ("success", "")
+    result = store.run()
+    last = last_run(store.home)
+    assert last
+    assert last.run == result.run_id
+    store.turn(count=12, check="ERROR")
+    store.run()
+    assert told(store)[0] == "failed"
+    store.turn(count=13, check="ERROR")
+    store.run([OTHER])
+    assert told(store) == ("success", "the snapshot is withheld")
+    monkeypatch.setattr(Bookkeeping, "record_run_start", fail)
+    store.run()
+    assert told(store) == ("failed", "something nobody thought of")
+    monkeypatch.setattr(WorkingDatabase, "open", fail_busy)
+    store.run()
+    assert told(store) == ("failed", "held by another")
+
+
+def fail_busy(*_: object, **__: object) -> None:
+    raise WarehouseBusyError("held by another")
 
 
 def fail(*_: object, **__: object) -> None:

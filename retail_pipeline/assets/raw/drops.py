@@ -26,7 +26,8 @@ def build_raw_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     @dg.multi_asset(name=LOAD_OP, specs=[_spec(table, settings) for table in RAW_TABLES], can_subset=False)
     def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[object]:
         opened = warehouse.warehouse
-        report = load_drops(opened, config.reload, context.log.info)
+        with opened.remembered_failure(*(table.name for table in RAW_TABLES)):
+            report = load_drops(opened, config.reload, context.log.info)
         figures = {
             "files_loaded": len(report.loaded),
             "files_known": len(report.known),
