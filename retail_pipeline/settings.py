@@ -10,10 +10,19 @@ import tomllib
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -31,10 +40,15 @@ CRON_FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
     ("month", 1, 12, {name: number for number, name in enumerate(MONTHS, start=1)}),
     ("weekday", 0, 7, {name: number for number, name in enumerate(WEEKDAYS)}),
 )
+LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 CRON_PART = r"(\*|\d+(-\d+)?)(/[1-9]\d*)?"
 CRON_FIELD = re.compile(f"{CRON_PART}(,{CRON_PART})*")
 
+BYTES = {"KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40, "PiB": 2.0**50, "EiB": 2.0**60}
+LEAST_MEMORY_MIB = 190  # 200 MB, as DuckDB rounds it down
+
 FOUR_NUMBERS = "it must be four rising numbers, as in [30, 60, 90, 180]"
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 A_DATE = "it must be a date, as in 2011-12-10"
 A_NUMBER = "it must be a number"
 A_WHOLE_NUMBER = "it must be a whole number"
@@ -82,12 +96,43 @@ def _cron_with_five_fields(expression: str) -> str:
             raise ValueError(
                 f"its {name} {text!r} must be * or numbers from {lowest} to {highest}, as in '5', '1-5', '1,15', '*/15'"
             )
+    _require_a_day(fields[2], fields[3].lower())
     return expression
+
+
+def _require_a_day(days: str, months: str) -> None:
+    """Refuse days that none of the months has: such a line never comes due, and Dagster does not take it."""
+    if "*" in days or "*" in months:
+        return
+    names = [str(number) for number in range(1, 13)]
+    for word, number in zip(MONTHS, names, strict=True):
+        months = months.replace(word, number)
+    longest = max(LONGEST_MONTHS[number - 1] for part in months.split(",") for number in _cron_range(part))
+    if min(number for part in days.split(",") for number in _cron_range(part)) > longest:
+        raise ValueError(f"none of its months has the day {days!r}")
+
+
+def _cron_range(part: str) -> range:
+    """The numbers from the first to the last of a part such as ``5``, ``1-5`` or ``1-9/2``, those left out included."""
+    first, _, last = part.split("/")[0].partition("-")
+    return range(int(first), max(int(last or first), int(first)) + 1)
 
 
 def _memory_size(text: str) -> str:
     if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT](i?B)?|%)", text, re.IGNORECASE):
         raise ValueError("a size has a number and a unit, as in '8GB', '500MB' or '60%'")
+    import duckdb
+
+    try:
+        with duckdb.connect(config={"memory_limit": text}) as connection:
+            [[limit]] = connection.execute("select current_setting('memory_limit')").fetchall()
+    except duckdb.OutOfMemoryException:
+        limit = "0 bytes"
+    except duckdb.Error as error:
+        raise ValueError(f"DuckDB does not take it: {str(error).splitlines()[0]}") from error
+    number, unit = str(limit).split()
+    if float(number) * BYTES.get(unit, 1) < LEAST_MEMORY_MIB * BYTES["MiB"]:
+        raise ValueError("DuckDB needs 200MB or more")
     return text
 
 
@@ -110,6 +155,18 @@ FourThresholds = Annotated[
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _take_nothing_for_what_it_is_not(cls, value: object, info: ValidationInfo) -> object:
+        """No setting is a switch, and no number is a date: pydantic would take them for seconds since 1970."""
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool):
+            raise ValueError("no setting is true or false; see docs/settings.md for what it is")
+        is_date = date in (field.annotation, *get_args(field.annotation))
+        if is_date and (isinstance(value, (int, float)) or (isinstance(value, str) and not ISO_DATE.match(value))):
+            raise ValueError(A_DATE)
+        return value
 
 
 class IngestSettings(_Section):

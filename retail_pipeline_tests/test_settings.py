@@ -8,10 +8,12 @@ from typing import Any
 import duckdb
 import pytest
 
+from retail_pipeline.automation.jobs import build_refresh_job
+from retail_pipeline.automation.schedules import build_nightly_schedule
 from retail_pipeline.definitions import build_defs
 from retail_pipeline.errors import SettingsError
 from retail_pipeline.home import Home
-from retail_pipeline.settings import Settings, load_settings
+from retail_pipeline.settings import ScheduleSettings, Settings, load_settings
 
 SECTIONS = "core, ingest, quality, rfm, schedule, warehouse"
 
@@ -205,6 +207,32 @@ FILE_COMPLAINTS = {
         "HOME/retail.toml: schedule.timezone = 'Mars/Base' is not allowed: no such time zone is known; use a name such "
         "as 'Europe/London' or 'UTC'.",
     ),
+    "a number for a date": (
+        "[core]\nas_of = 0\n",
+        "HOME/retail.toml: core.as_of = 0 is not allowed: it must be a date, as in 2011-12-10.",
+    ),
+    "a switch for a number": (
+        "[ingest]\nsettle_seconds = true\n",
+        "HOME/retail.toml: ingest.settle_seconds = True is not allowed: no setting is true or false; see "
+        "docs/settings.md for what it is.",
+    ),
+    "a switch for a whole number": (
+        "[warehouse]\nkeep_snapshots = true\n",
+        "HOME/retail.toml: warehouse.keep_snapshots = True is not allowed: no setting is true or false; see "
+        "docs/settings.md for what it is.",
+    ),
+    "too little memory": (
+        '[warehouse]\nmemory_limit = "5MB"\n',
+        "HOME/retail.toml: warehouse.memory_limit = '5MB' is not allowed: DuckDB needs 200MB or more.",
+    ),
+    "no memory": (
+        '[warehouse]\nmemory_limit = "0%"\n',
+        "HOME/retail.toml: warehouse.memory_limit = '0%' is not allowed: DuckDB needs 200MB or more.",
+    ),
+    "a day that its months do not have": (
+        '[schedule]\nnightly = "0 0 31 2 *"\n',
+        "HOME/retail.toml: schedule.nightly = '0 0 31 2 *' is not allowed: none of its months has the day '31'.",
+    ),
     "no cron line": (
         '[schedule]\nnightly = "2am"\n',
         "HOME/retail.toml: schedule.nightly = '2am' is not allowed: a cron line has five fields: minute hour day month "
@@ -269,6 +297,10 @@ ENVIRONMENT_COMPLAINTS = {
         ("RETAIL_QUALITY__REJECTED_SHARE_WARN", "5%"),
         "RETAIL_QUALITY__REJECTED_SHARE_WARN: quality.rejected_share_warn = '5%' is not allowed: it must be a number.",
     ),
+    "seconds for a date": (
+        ("RETAIL_CORE__AS_OF", "86400"),
+        "RETAIL_CORE__AS_OF: core.as_of = '86400' is not allowed: it must be a date, as in 2011-12-10.",
+    ),
     "three thresholds": (
         ("RETAIL_RFM__MONETARY_THRESHOLDS", "[1, 2, 3]"),
         "RETAIL_RFM__MONETARY_THRESHOLDS: rfm.monetary_thresholds = [1, 2, 3] is not allowed: it must be four rising "
@@ -321,9 +353,13 @@ GOOD_CRON_LINES = [
     "0 2 * * mon-fri",
     "15 3 1 JAN,jul *",
     "0 0 * * 7",
+    "0 0 29 feb *",
+    "0 0 31 2,3 *",
+    "0 0 28-31/3 2 *",
 ]
 BAD_CRON_LINES = [
-    "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "*/0 * * * *", "a b c d e", "1- * * * *"
+    "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "*/0 * * * *", "a b c d e", "1- * * * *",
+    "0 0 30 2 *", "0 0 31 apr,6 *", "0 0 30,31 FEB *",
 ]  # fmt: skip
 
 
@@ -338,7 +374,27 @@ def test_a_wrong_cron_line_is_refused_before_dagster_sees_it(home: Home, line: s
     assert "schedule.nightly" in complaint(home, f'[schedule]\nnightly = "{line}"\n')
 
 
-@pytest.mark.parametrize("size", ["8GB", "500 MB", "1.5gib", "60%", "2TB"])
+@pytest.mark.parametrize("size", ["200%", "99999999999999999999GB", "199MB"])
+def test_a_memory_limit_that_duckdb_does_not_take_is_refused(home: Home, size: str) -> None:
+    assert "warehouse.memory_limit" in complaint(home, f'[warehouse]\nmemory_limit = "{size}"\n')
+
+
+def test_texts_in_the_environment_are_numbers_and_dates(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETAIL_CORE__AS_OF", "2011-12-10")
+    monkeypatch.setenv("RETAIL_INGEST__SETTLE_SECONDS", "1.5")
+    monkeypatch.setenv("RETAIL_WAREHOUSE__KEEP_SNAPSHOTS", "5")
+    settings = load_settings(home)
+    assert settings.core.as_of == date(2011, 12, 10)
+    assert (settings.ingest.settle_seconds, settings.warehouse.keep_snapshots) == (1.5, 5)
+
+
+def test_what_dagster_does_not_take_as_a_schedule_is_told(home: Home) -> None:
+    wrong = load_settings(home).model_copy(update={"schedule": ScheduleSettings.model_construct(nightly="2am")})
+    with pytest.raises(SettingsError, match=r"schedule\.nightly = '2am'"):
+        build_nightly_schedule(build_refresh_job(), wrong)
+
+
+@pytest.mark.parametrize("size", ["8GB", "500 MB", "1.5gib", "60%", "2TB", "200MB"])
 def test_a_memory_limit_that_passes_is_one_for_duckdb(home: Home, size: str) -> None:
     limit = load(home, f'[warehouse]\nmemory_limit = "{size}"\n').warehouse.memory_limit
     duckdb.connect(config={"memory_limit": str(limit)}).close()
