@@ -31,6 +31,9 @@ class _Commands(click.Group):
 
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # whoever read what is printed has seen enough, as 'head' has
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         except (RetailPipelineError, OSError) as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
@@ -93,7 +96,7 @@ def fetch(home: Home, name: str, url: str | None) -> None:
 
 
 @main.command()
-@click.option("--port", default=3000, show_default=True, help="The port to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="The port to listen on.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.pass_obj
 def ui(home: Home, port: int, host: str) -> None:
@@ -104,7 +107,8 @@ def ui(home: Home, port: int, host: str) -> None:
     load_settings(home)
     _require_free_port(host, port)
     workspace = prepare_dagster_home(home)
-    console.print(f"Dagster UI of {home.root} on http://{host}:{port} (Ctrl-C ends it)", highlight=False)
+    text = f"Dagster UI of {home.root} on http://{host}:{port} (Ctrl-C ends it)"
+    console.print(text, markup=False, highlight=False)
     os.environ["PYTHONSAFEPATH"] = "1"  # a stray gql.py or dagster.py in the current folder must not be imported
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port), "-h", host]
     sys.stdout.flush()

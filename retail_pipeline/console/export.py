@@ -4,9 +4,10 @@ from pathlib import Path
 
 import duckdb
 
-from retail_pipeline.errors import RetailPipelineError, SnapshotMissingError
+from retail_pipeline.errors import RetailPipelineError, SelectionError, SnapshotMissingError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.bookkeeping import first_row
+from retail_pipeline.warehouse.reader import cannot_open_snapshot
 from retail_pipeline.warehouse.snapshot import current_snapshot
 
 FILE_KINDS = ("csv", "parquet", "xlsx")
@@ -33,8 +34,10 @@ def export_tables(home: Home, folder: Path, kind: str, tables: tuple[str, ...]) 
 
     Raises
     ------
+    SelectionError
+        when a table is unknown.
     RetailPipelineError
-        when a table is unknown, or too long for a worksheet.
+        when a table is too long for a worksheet, the snapshot is damaged, or the folder is no folder.
     """
     snapshot = current_snapshot(home)
     if snapshot is None:
@@ -43,16 +46,21 @@ def export_tables(home: Home, folder: Path, kind: str, tables: tuple[str, ...]) 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RetailPipelineError(f"{folder} cannot be used as a folder ({error.strerror}). Name another.") from error
-    with duckdb.connect(str(snapshot), read_only=True) as connection:
-        rows = connection.execute(
-            "select schema_name || '.' || table_name, estimated_size from duckdb_tables() order by 1"
-        ).fetchall()
-        known = dict(rows)
-        unknown = [name for name in tables if name not in known]
-        if unknown:
-            raise RetailPipelineError(f"There is no table {unknown[0]}. Tables: {', '.join(known)}.")
-        chosen = tables or tuple(name for name in known if not name.startswith(("raw.", "meta.")))
-        return [(_write(connection, name, folder / f"{name}.{kind}", kind)) for name in chosen]
+    try:
+        with duckdb.connect(str(snapshot), read_only=True) as connection:
+            chosen = _choose(connection, tables)
+            return [(_write(connection, name, folder / f"{name}.{kind}", kind)) for name in chosen]
+    except duckdb.Error as error:
+        raise WarehouseError(cannot_open_snapshot(snapshot, error)) from error
+
+
+def _choose(connection: duckdb.DuckDBPyConnection, tables: tuple[str, ...]) -> tuple[str, ...]:
+    rows = connection.execute("select schema_name || '.' || table_name from duckdb_tables() order by 1").fetchall()
+    known = [name for (name,) in rows]
+    unknown = [name for name in tables if name not in known]
+    if unknown:
+        raise SelectionError(f"There is no table {unknown[0]}. Tables: {', '.join(known)}.")
+    return tables or tuple(name for name in known if not name.startswith(("raw.", "meta.")))
 
 
 def _write(connection: duckdb.DuckDBPyConnection, table: str, target: Path, kind: str) -> tuple[Path, int]:

@@ -1,7 +1,9 @@
 """``retail sql``: a query on the snapshot, printed as a table, csv or JSON."""
 
 import csv
+import itertools
 import json
+import math
 import sys
 from decimal import Decimal
 from typing import Any
@@ -12,6 +14,7 @@ from rich.table import Table
 
 from retail_pipeline.errors import RetailPipelineError
 from retail_pipeline.home import Home
+from retail_pipeline.ingest.drops import as_text
 from retail_pipeline.warehouse.reader import open_snapshot
 
 SHOWN_ROWS = 1000
@@ -32,13 +35,17 @@ def run_query(home: Home, console: Console, sql: str, style: str) -> None:
     Raises
     ------
     QueryError
-        with DuckDB's reason.
+        with DuckDB's reason, or when there is no query.
     """
-    if not sql.strip():
+    if not sql.strip(" \t\r\n;"):
         raise QueryError('The query is empty. Ask for instance: retail sql "select * from meta.tables"')
+    if as_text(sql) != sql:
+        raise QueryError("The query is not UTF-8 text. Set the terminal to UTF-8, or write it without such letters.")
     with open_snapshot(home) as snapshot:
         try:
             result = snapshot.execute(sql)
+            if result is None:
+                raise QueryError('The query is a comment. Ask for instance: retail sql "select * from meta.tables"')
             names = [column[0] for column in result.description or []]
             rows = result.fetchmany(SHOWN_ROWS + 1) if style == "table" else result.fetchall()
         except duckdb.Error as error:
@@ -48,10 +55,30 @@ def run_query(home: Home, console: Console, sql: str, style: str) -> None:
         writer.writerow(names)
         writer.writerows(["" if value is None else value for value in row] for row in rows)
     elif style == "json":
+        distinct = _distinct(names)
         for row in rows:
-            print(json.dumps(dict(zip(names, row, strict=True)), default=str))
+            print(json.dumps(_as_json(dict(zip(distinct, row, strict=True))), default=str, allow_nan=False))
     else:
         _print_table(console, names, rows)
+    sys.stdout.flush()  # here, where a reader that has gone is noticed
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Column names of which no two are the same, so that an object can have them all."""
+    distinct: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in itertools.count(1))
+        distinct.append(next(free for free in itertools.chain([name], numbered) if free not in distinct))
+    return distinct
+
+
+def _as_json(value: Any) -> Any:
+    """A value that JSON has: keys are texts, and a number that is none is null."""
+    if isinstance(value, dict):
+        return {str(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print_table(console: Console, names: list[str], rows: list[Any]) -> None:

@@ -2,6 +2,8 @@
 
 import calendar as gregorian
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from retail_pipeline.errors import SettingsError
 from retail_pipeline.simulator.catalogue import Catalogue, build_catalogue
 from retail_pipeline.simulator.demand import (
     CHANNELS,
@@ -27,6 +30,7 @@ HEADER = (
     *("order_id", "order_ts", "customer_id", "product_id", "product_name", "quantity"),
     *("unit_price", "country", "line_no", "currency", "channel", "discount"),
 )
+SIMULATED_LINE = re.compile(r"([OR]\d{7})?,")
 Row = tuple[str, ...]  # csv fields, quoted where they must be
 
 
@@ -74,8 +78,13 @@ _DEFAULT_SHOP = StoreParameters()
 def simulate_store(folder: Path, parameters: StoreParameters = _DEFAULT_SHOP) -> SimulationSummary:
     """Write `folder`/transactions-YYYY-MM.csv for every month of the shop and return what was written.
 
-    The folder is made when missing; files of the same names are replaced, each in one step, others are left
-    alone. A month without trade gets a file with a header only.
+    The folder is made when missing; files of the same names that it wrote before are replaced, each in one step,
+    others are left alone. A month without trade gets a file with a header only.
+
+    Raises
+    ------
+    SettingsError
+        when a file of one of the names is there and is none that it wrote; nothing is written then.
 
     Examples
     --------
@@ -191,11 +200,28 @@ def _write_months(
     folder.mkdir(parents=True, exist_ok=True)
     months = np.unique(days.astype("datetime64[M]"))
     bounds = [*np.searchsorted(month, months).tolist(), len(rows)]
-    files = []
+    texts = {}
     for name, first, behind in zip(months.astype(str), bounds, bounds[1:], strict=False):
         text = "\n".join([",".join(HEADER), *map(",".join, rows[first:behind]), ""])
-        files.append(_write_atomically(folder / f"transactions-{name}.csv", text))
-    return files
+        texts[folder / f"transactions-{name}.csv"] = text
+    _require_own_files(texts)
+    return [_write_atomically(path, text) for path, text in texts.items()]
+
+
+def _require_own_files(paths: Iterable[Path]) -> None:
+    """Raise if a file that would be replaced is there and was not simulated."""
+    for path in paths:
+        if path.exists() and not _is_simulated(path):
+            raise SettingsError(
+                f"{path} is there already and is no simulated file, so nothing was written. Choose an empty folder, or "
+                "move the file away."
+            )
+
+
+def _is_simulated(path: Path) -> bool:
+    """Whether a file has the header and, on each line that has an order id, an id of :func:`_rows`."""
+    header, *lines = path.read_bytes().decode(errors="replace").splitlines() or [""]
+    return header == ",".join(HEADER) and all(SIMULATED_LINE.match(line) for line in lines)
 
 
 def _write_atomically(path: Path, text: str) -> Path:

@@ -291,6 +291,27 @@ def test_sql_prints_json_with_one_object_a_line(published: Home) -> None:
     assert [json.loads(line) for line in lines] == [{"order_id": "1", "lines": 2}, {"order_id": "2", "lines": 1}]
 
 
+def test_json_has_every_column_and_only_what_json_has(published: Home) -> None:
+    numbers = "'nan'::double as n, ['inf'::double, 1.5] as l"
+    result = retail("sql", f"select 1 as a, 2 as a, 3 as a_1, {numbers}, map {{date '2024-05-01': 1}} as m", "--json")
+    assert result.output == ('{"a": 1, "a_1": 2, "a_1_1": 3, "n": null, "l": [null, 1.5], "m": {"2024-05-01": 1}}\n')
+
+
+@pytest.mark.parametrize("query", ["", " ;", "-- nothing", "select '\udcff'"])
+def test_a_query_that_is_none_is_asked_wrongly(published: Home, query: str) -> None:
+    assert retail("sql", query).exit_code == 2
+
+
+def test_a_reader_that_has_seen_enough_ends_a_query_quietly(published: Home) -> None:
+    command = [sys.executable, "-m", "retail_pipeline.cli", "sql", "select * from range(300_000)", "--csv"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline() == b"range\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
 def test_a_wrong_query_is_asked_wrongly_and_names_the_tables(published: Home) -> None:
     result = retail("sql", "select * from core.ordres")
     assert result.exit_code == 2
@@ -454,8 +475,27 @@ def test_exports_carry_no_formulas_into_a_spreadsheet_and_leave_numbers_alone(ho
 
 def test_export_of_an_unknown_table_names_those_there_are(published: Home, tmp_path: Path) -> None:
     result = retail("export", str(tmp_path), "--table", "core.nothing")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "core.orders" in result.output
+
+
+def test_export_of_a_damaged_snapshot_says_what_to_do(published: Home, tmp_path: Path) -> None:
+    snapshot = published.warehouse_link.resolve()
+    snapshot.chmod(0o644)
+    snapshot.write_bytes(b"no database")
+    result = retail("export", str(tmp_path))
+    assert result.exit_code == 1
+    assert "if it is damaged, delete it" in result.output
+
+
+def test_a_port_that_is_none_is_asked_wrongly(home: Home) -> None:
+    assert retail("ui", "--port", "99999").exit_code == 2
+
+
+def test_the_home_is_printed_as_it_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / "[red]shop[/red]"
+    for command in ("status", "run"):
+        assert str(folder) in retail("--home", str(folder), command).output
 
 
 def test_a_wrong_setting_is_asked_wrongly(home: Home) -> None:
@@ -473,6 +513,23 @@ def test_simulate_writes_a_store_of_the_asked_size(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "shop").iterdir()) == [
         f"transactions-2023-0{month}.csv" for month in (1, 2, 3)
     ]
+
+
+def test_simulate_replaces_no_file_of_another(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    arguments = ("simulate", str(folder), "--customers", "50", "--end", "2023-02-28")
+    assert retail(*arguments).exit_code == 0
+    header = (folder / "transactions-2023-02.csv").read_text().splitlines()[0]
+    for text in ("a shop's own", f"{header}\n4711,2023-02-01 10:00:00,C1,P1,Bowl,1,3.50,UK,1,GBP,web,0\n"):
+        (folder / "transactions-2023-01.csv").unlink(missing_ok=True)
+        (folder / "transactions-2023-02.csv").write_text(text)
+        result = retail(*arguments)
+        assert result.exit_code == 2
+        assert "transactions-2023-02.csv is there already" in result.output
+        assert [path.read_text() for path in folder.iterdir()] == [text]
+    (folder / "transactions-2023-02.csv").unlink()
+    assert retail(*arguments).exit_code == 0
+    assert retail(*arguments, "--seed", "8").exit_code == 0
 
 
 def test_simulate_refuses_impossible_numbers(tmp_path: Path) -> None:
