@@ -1,7 +1,7 @@
 """The Dagster instance of a home: its settings files and the environment its processes need."""
 
 import os
-import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,11 +85,12 @@ def open_instance(home: Home) -> "dg.DagsterInstance":
 def _write_if_missing(path: Path, text: str) -> None:
     if path.exists():
         return
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")  # two commands may begin at once
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _require_yaml(path: Path) -> None:

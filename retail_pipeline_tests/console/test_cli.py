@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from retail_pipeline.assets.raw import drops as raw_drops
 from retail_pipeline.cli import main
 from retail_pipeline.console.add import put_into_drops
+from retail_pipeline.console.dagster_home import prepare_dagster_home
 from retail_pipeline.errors import PublishError
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import list_drops
@@ -167,6 +168,19 @@ def test_an_error_that_is_meant_to_be_shown_is_and_not_its_cause(
     assert "FAILED customers.rfm_segments: The disk is full: make room." in result.output
     assert "FAILED the run: The disk is full: make room." in result.output
     assert "inner cause" not in result.output
+
+
+def test_the_instance_is_written_whole_or_not_at_all(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Path.write_text
+
+    def write_half(path: Path, text: str) -> int:
+        write(path, text[: len(text) // 2])
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(OSError, match="full"):
+        prepare_dagster_home(home)
+    assert list(home.dagster.iterdir()) == []
 
 
 @pytest.mark.parametrize("text", ["a: [", "storage: nonsense"])
