@@ -90,9 +90,10 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._begin(context, database, settings)
         except BaseException as error:
             database.close()
-            self._leave_word(home, run_id, RunEnd("failed", self._seconds(), str(error)))
+            message = cannot_open(home, error) if isinstance(error, duckdb.Error) else str(error)
+            self._leave_word(home, run_id, RunEnd("failed", self._seconds(), message))
             if isinstance(error, duckdb.Error):
-                raise WarehouseRunError(cannot_open(home, error)) from error
+                raise WarehouseRunError(message) from error
             raise
         self._database = database
 
