@@ -66,7 +66,8 @@ def ask(store: SmallStore, query: str) -> list[Any]:
 
 def assert_recovers(store: SmallStore, old: object) -> None:
     assert current_snapshot(store.home) == old
-    assert files_below(store.home.snapshots) == {path.name for path in snapshots(store.home)}
+    kept = {path.name for path in (*snapshots(store.home), store.home.last_run_notice)}
+    assert files_below(store.home.snapshots) == kept
     assert ask(store, "select count(*), max(n) from raw.numbers") == [(10, 9)]
     assert store.run().success
     assert ask(store, "select count(*), max(doubled) from core.doubled") == [(300_000, 2 * 299_999)]
