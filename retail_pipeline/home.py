@@ -65,6 +65,11 @@ class Home:
         return self.work / "warehouse.duckdb"
 
     @property
+    def privacy_key(self) -> Path:
+        """The key under which customer ids are hashed; for its owner's eyes only, and worth a backup."""
+        return self.root / "privacy.key"
+
+    @property
     def exports(self) -> Path:
         return self.root / "exports"
 

@@ -30,6 +30,8 @@ from retail_pipeline.errors import SettingsError
 from retail_pipeline.home import HOME_VARIABLE, Home
 
 PREFIX = "RETAIL_"
+OWN_FORMATS = "formats"
+"""The one part of the settings that is no section but a list of tables, ``[[formats]]``."""
 
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -147,6 +149,12 @@ def _strictly_rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
     return thresholds
 
 
+RawField = Literal[
+    "order_id", "line_no", "order_ts", "customer_id", "product_id", "product_name", "quantity", "unit_price", "amount",
+    "discount", "status", "country", "currency", "channel", "store", "category", "order_subtotal", "order_discount",
+    "order_refunded", "refunded", "refunded_ts", "cancelled_ts",
+]  # fmt: skip
+Header = str | tuple[str, ...]
 Share = Annotated[float, Field(ge=0, le=1)]
 FourThresholds = Annotated[
     tuple[float, float, float, float], BeforeValidator(_split_text), AfterValidator(_strictly_rising)
@@ -179,6 +187,68 @@ class IngestSettings(_Section):
         30.0, ge=0, description="how long a run waits for files that still grow before it leaves them out [seconds]"
     )
     max_unpacked_gib: float = Field(50.0, gt=0, description="a packed file that unpacks to more is refused [GiB]")
+    timezone: Annotated[str, AfterValidator(_known_timezone)] | None = Field(
+        None, description="the store's time zone, into which timestamps with an offset from UTC are brought"
+    )
+    stores: dict[str, str] = Field(
+        {}, description="folders below drops/ to the store whose exports lie there; its order ids get its name in front"
+    )
+
+
+class OwnFormatSettings(_Section):
+    """A shop's own export: which of its headers holds which field, and how it writes dates, numbers and returns."""
+
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")] = Field(
+        description="what the format is called, in small letters, digits and _"
+    )
+    title: str | None = Field(None, description="its name in words")
+    columns: dict[RawField, Header] = Field(
+        description="fields to the headers that hold them; where several are given, their texts are joined"
+    )
+    constants: dict[RawField, str] = Field({}, description="fields that are the same for all lines, as in currency")
+    dates: tuple[str, ...] = Field((), description="how dates are written, beside 2024-05-31 17:45:00")
+    timezone: Annotated[str, AfterValidator(_known_timezone)] | None = Field(
+        None, description="the time zone of its timestamps, if it is not the store's"
+    )
+    decimal: Literal[".", ","] = Field(".", description="the mark before a number's fraction")
+    returns: dict[str, Header] = Field(
+        {}, description="headers to the values that say that a line comes back, where quantities have no sign"
+    )
+    negative_quantity: Literal["return", "cancellation", "adjustment"] = Field(
+        "return", description="what a line with a negative quantity is"
+    )
+    zero_price: Literal["sale", "adjustment"] = Field("sale", description="what a line with a price of zero is")
+    cancellation_order_prefix: str | None = Field(None, description="what the order ids of cancellations begin with")
+    void_statuses: tuple[str, ...] = Field((), description="statuses of orders that never became sales")
+    charge_products: tuple[str, ...] = Field((), description="product codes that are postage, fees or the like")
+    same_order: Literal["append", "replace"] = Field(
+        "append",
+        description="what an order that comes again with a later file does: 'append' its lines (equal ones are marked "
+        "as duplicates) or 'replace' what it was",
+    )
+    personal_ids: bool = Field(False, description="whether customer ids are names or the like, to be stored as hashes")
+    personal_columns: tuple[str, ...] = Field(
+        (), description="headers of columns that tell who a person is, to be masked in rejected lines"
+    )
+
+
+class PrivacySettings(_Section):
+    """What is stored of who customers are."""
+
+    customer_ids: Literal["hash", "keep"] = Field(
+        "hash",
+        description="'hash' stores e-mail addresses and names that serve as customer ids as keyed hashes, 'keep' as "
+        "they are",
+    )
+
+
+class CurrencySettings(_Section):
+    """Several currencies in one store."""
+
+    reporting: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
+        None,
+        description="the currency of all totals, as in 'EUR'; the one currency there is, or of most lines, if not set",
+    )
 
 
 class CoreSettings(_Section):
@@ -260,6 +330,9 @@ class Settings(BaseSettings):
     )
 
     ingest: IngestSettings = IngestSettings()
+    formats: tuple[OwnFormatSettings, ...] = ()
+    privacy: PrivacySettings = PrivacySettings()
+    currency: CurrencySettings = CurrencySettings()
     core: CoreSettings = CoreSettings()
     rfm: RfmSettings = RfmSettings()
     quality: QualitySettings = QualitySettings()
@@ -296,7 +369,8 @@ def load_settings(home: Home) -> Settings:
     except ValidationError as error:
         faults: dict[tuple[Any, ...], str] = {}
         for item in error.errors():
-            faults.setdefault(item["loc"][:2], _explain(item, home.settings_file))
+            kept = None if item["loc"][0] == OWN_FORMATS else 2
+            faults.setdefault(item["loc"][:kept], _explain(item, home.settings_file))
         raise SettingsError("\n".join(faults.values())) from error
 
 
@@ -318,7 +392,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _refuse_unknown_variables() -> None:
-    sections = sorted(Settings.model_fields)
+    sections = sorted(set(Settings.model_fields) - {OWN_FORMATS})
     for variable in sorted(os.environ):
         if not variable.upper().startswith(PREFIX) or variable == HOME_VARIABLE:
             continue
@@ -332,6 +406,8 @@ def _refuse_unknown_variables() -> None:
 
 def _explain(item: Any, settings_file: Path) -> str:
     """One fault that pydantic found, in words: where it was set, which setting, what is allowed."""
+    if item["loc"][0] == OWN_FORMATS:
+        return _explain_own_format(item, settings_file)
     path = [str(part) for part in item["loc"][:2]]
     name, section = ".".join(path), Settings.model_fields.get(path[0])
     variable = PREFIX + "__".join(part.upper() for part in path)
@@ -347,3 +423,23 @@ def _explain(item: Any, settings_file: Path) -> str:
         template = REASONS.get(item["type"])
         reason = template.format(**item.get("ctx", {})) if template else item["msg"].removeprefix("Value error, ")
     return f"{origin}: {name} = {value} is not allowed: {reason}."
+
+
+def _explain_own_format(item: Any, settings_file: Path) -> str:
+    """One fault in a ``[[formats]]`` table, in words."""
+    _, *rest = item["loc"]
+    if not rest or not isinstance(rest[0], int):
+        return f"{settings_file}: formats must be written as [[formats]], one for each format, and below it name = ..."
+    number, *path = rest
+    place = f"{settings_file}: [[formats]] {number + 1}"
+    name = ".".join(str(part) for part in path if part not in ("[key]", "str", "tuple[str, ...]"))
+    keys = ", ".join(OwnFormatSettings.model_fields)
+    if item["type"] == "extra_forbidden":
+        return f"{place}: {name} is no setting. Allowed are: {keys}."
+    if item["type"] == "missing":
+        return f"{place}: {name} is not set. {OwnFormatSettings.model_fields[name].description}."
+    if "[key]" in path:
+        return f"{place}: {path[0]} knows no field {item['input']!r}; use {item.get('ctx', {}).get('expected', '')}."
+    template = REASONS.get(item["type"])
+    reason = template.format(**item.get("ctx", {})) if template else item["msg"].removeprefix("Value error, ")
+    return f"{place}: {name} = {item['input']!r} is not allowed: {reason}."

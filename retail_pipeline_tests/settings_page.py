@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from retail_pipeline.settings import Settings
+from pydantic.fields import FieldInfo
+
+from retail_pipeline.settings import OWN_FORMATS, OwnFormatSettings, Settings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 INTRODUCTION = """\
@@ -13,17 +15,25 @@ lists in the environment are JSON. A wrong key or value is an error that names i
 """
 
 
+def default(field: FieldInfo) -> str:
+    """What a setting is where nothing is given."""
+    if field.is_required():
+        return "needed"
+    return "not set" if field.default in (None, (), {}) else f"`{field.default}`"
+
+
 def settings_page() -> str:
     """The page as Markdown: a section each, a row a setting with its default and meaning."""
     parts = [INTRODUCTION]
     for name, section in Settings.model_fields.items():
-        model = section.annotation
+        model = OwnFormatSettings if name == OWN_FORMATS else section.annotation
         assert model is not None
         rows = "".join(
-            f"| `{key}` | {'not set' if field.default is None else f'`{field.default}`'} | {field.description} |\n"
+            f"| `{key}` | {default(field)} | {field.description} |\n"
             for key, field in model.model_fields.items()  # type: ignore[attr-defined]
         )
-        parts.append(f"## [{name}]\n\n{model.__doc__}\n\n| key | default | meaning |\n|---|---|---|\n{rows}")
+        title = f"[[{name}]]" if name == OWN_FORMATS else f"[{name}]"
+        parts.append(f"## {title}\n\n{model.__doc__}\n\n| key | default | meaning |\n|---|---|---|\n{rows}")
     return "\n".join(parts)
 
 

@@ -13,9 +13,10 @@ from retail_pipeline.automation.schedules import build_nightly_schedule
 from retail_pipeline.definitions import build_defs
 from retail_pipeline.errors import SettingsError
 from retail_pipeline.home import Home
-from retail_pipeline.settings import ScheduleSettings, Settings, load_settings
+from retail_pipeline.settings import OWN_FORMATS, ScheduleSettings, Settings, load_settings
 
-SECTIONS = "core, ingest, quality, rfm, schedule, warehouse"
+SECTIONS = "core, currency, formats, ingest, privacy, quality, rfm, schedule, warehouse"
+IN_THE_ENVIRONMENT = SECTIONS.replace("formats, ", "")
 
 
 def load(home: Home, toml: str | bytes = "") -> Settings:
@@ -34,6 +35,8 @@ def complaint(home: Home, toml: str | bytes = "") -> str:
 def test_every_setting_has_a_default_and_says_what_it_means(home: Home) -> None:
     settings = load_settings(home)
     for name, field in Settings.model_fields.items():
+        if name == OWN_FORMATS:
+            continue
         section = getattr(settings, name)
         assert type(section).__doc__
         assert field.default == section
@@ -313,22 +316,22 @@ ENVIRONMENT_COMPLAINTS = {
     "an unknown section": (
         ("RETAIL_BOGUS__KEY", "1"),
         "The environment variable RETAIL_BOGUS__KEY is no setting. Settings are RETAIL_<SECTION>__<KEY>, with the "
-        f"sections: {SECTIONS}.",
+        f"sections: {IN_THE_ENVIRONMENT}.",
     ),
     "no section": (
         ("RETAIL_REVENUE_POLICY", "gross"),
         "The environment variable RETAIL_REVENUE_POLICY is no setting. Settings are RETAIL_<SECTION>__<KEY>, with the "
-        f"sections: {SECTIONS}.",
+        f"sections: {IN_THE_ENVIRONMENT}.",
     ),
     "a section as a whole": (
         ("RETAIL_CORE", '{"revenue_policy": "gross"}'),
         "The environment variable RETAIL_CORE is no setting. Settings are RETAIL_<SECTION>__<KEY>, with the "
-        f"sections: {SECTIONS}.",
+        f"sections: {IN_THE_ENVIRONMENT}.",
     ),
     "a part of a value": (
         ("RETAIL_CORE__REVENUE_POLICY__X", "gross"),
         "The environment variable RETAIL_CORE__REVENUE_POLICY__X is no setting. Settings are "
-        f"RETAIL_<SECTION>__<KEY>, with the sections: {SECTIONS}.",
+        f"RETAIL_<SECTION>__<KEY>, with the sections: {IN_THE_ENVIRONMENT}.",
     ),
 }
 

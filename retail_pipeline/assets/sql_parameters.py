@@ -9,6 +9,7 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
     """Values by parameter name; a parameter that is not set is None."""
     return {
         "as_of": settings.core.as_of,
+        "reporting_currency": settings.currency.reporting,
         "revenue_policy": settings.core.revenue_policy,
         "recency_days_thresholds": _as_list(settings.rfm.recency_days_thresholds),
         "frequency_thresholds": _as_list(settings.rfm.frequency_thresholds),

@@ -14,9 +14,9 @@ from rich.console import Console
 from retail_pipeline.errors import SettingsError, UnreadableDropError
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import content_hash, list_drops, loadable_name
-from retail_pipeline.ingest.formats import FORMATS
+from retail_pipeline.ingest.formats.known import known_formats
 from retail_pipeline.ingest.loader import stage
-from retail_pipeline.ingest.parse_lines import typed_select
+from retail_pipeline.ingest.parse_lines import LineParser
 from retail_pipeline.settings import Settings, load_settings
 from retail_pipeline.warehouse.warehouse import Warehouse
 
@@ -52,7 +52,7 @@ def inspect_file(path: Path, home: Home, settings: Settings) -> FileReport:
             for part in parts:
                 rows += part.rows_read
                 rejected.update(reject.reason.split(" '")[0] for reject in part.rejects)
-                select = typed_select(part.recognised, f"temp.{part.table}")
+                select = LineParser(part.recognised, settings.ingest.timezone).typed_select(part.lines)
                 for reason, count in warehouse.execute(
                     f"select split_part(reason, ' ''', 1), count(*) from ({select}) where reason is not null group by 1"
                 ).fetchall():
@@ -121,7 +121,7 @@ def require_format(report: FileReport, wanted: str | None, name: str) -> None:
 def add_files(home: Home, console: Console, errors: Console, files: tuple[Path, ...], format_name: str | None) -> int:
     """Check and add each file, printing what it is; returns the exit code: 1 if one was refused."""
     settings = load_settings(home)
-    known = [format_.name for format_ in FORMATS]
+    known = [format_.name for format_ in known_formats(settings)]
     if format_name and format_name not in known:
         raise SettingsError(f"--format {format_name} is no known format. Formats: {', '.join(known)}.")
     refused = 0

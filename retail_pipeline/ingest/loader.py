@@ -11,11 +11,13 @@ import duckdb
 
 from retail_pipeline.errors import SelectionError, UnreadableDropError
 from retail_pipeline.ingest.drops import DroppedFile, as_text, content_hash, settled_drops
+from retail_pipeline.ingest.formats.known import known_formats
 from retail_pipeline.ingest.raw_tables import REFUSED_FILES, create_raw_tables
 from retail_pipeline.ingest.read_csv import stage_text
 from retail_pipeline.ingest.read_parquet import stage_parquet
 from retail_pipeline.ingest.read_workbook import stage_workbook
 from retail_pipeline.ingest.staged import Staged
+from retail_pipeline.ingest.unpack import unpack_lines
 from retail_pipeline.ingest.write_drop import CHANGED_TABLES, rename_drop, replace_drop
 from retail_pipeline.warehouse.warehouse import Warehouse
 
@@ -171,15 +173,23 @@ def stage(warehouse: Warehouse, path: Path, scratch: Path, say: Callable[[str], 
         link = scratch / as_text(path.name)
         link.symlink_to(path.absolute())
         path = link
+    staged = _stage_by_kind(warehouse, path, scratch, say)
+    for number, part in enumerate(staged):
+        unpack_lines(warehouse, part, number)
+    return staged
+
+
+def _stage_by_kind(warehouse: Warehouse, path: Path, scratch: Path, say: Callable[[str], None]) -> list[Staged]:
+    formats = known_formats(warehouse.settings)
     with path.open("rb") as file:
         start = file.read(4)
     if start == PARQUET_MAGIC:
-        return [stage_parquet(warehouse, path)]
+        return [stage_parquet(warehouse, path, formats)]
     if start == OLE_MAGIC or (start == ZIP_MAGIC and path.suffix.lower() != ".zip"):
-        return stage_workbook(warehouse, path, say)
+        return stage_workbook(warehouse, path, formats, say)
     if start == ZIP_MAGIC:
         raise UnreadableDropError(f"{path.name} is a zip archive. Unpack it and add the files in it.")
-    return [stage_text(warehouse, path, scratch)]
+    return [stage_text(warehouse, path, scratch, formats)]
 
 
 def _identify(warehouse: Warehouse, drop: DroppedFile, *, again: bool) -> tuple[str, list[str]]:

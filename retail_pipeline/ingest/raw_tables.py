@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from retail_pipeline.ingest.formats import FORMATS
+from retail_pipeline.ingest.formats import Format
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 
@@ -25,10 +25,14 @@ TRANSACTIONS = RawTable(
     {
         "drop_id": ("varchar", "the drop it came with"),
         "source_row": ("bigint", "the line of the file, or the row of the workbook, it stood on (the first is 1)"),
-        "order_id": ("varchar", "the order's id"),
+        "source_part": ("bigint", "which of the lines packed into that row it is, 1 where a row is a line"),
+        "order_id": ("varchar", "the order's id, behind the store's name where ingest.stores gives its folder one"),
         "line_no": ("bigint", "the line's number within its order, where the export has one"),
         "order_ts": ("timestamp", "when the order was placed [store time]"),
-        "customer_id": ("varchar", "the customer's id, null for a guest"),
+        "customer_id": (
+            "varchar",
+            "the customer's id, null for a guest; a keyed hash of what would tell who it is (privacy.customer_ids)",
+        ),
         "product_id": ("varchar", "the product's code"),
         "product_name": ("varchar", "the product's name on this line"),
         "quantity": ("decimal(18, 4)", "units, negative for what comes back [units]"),
@@ -41,6 +45,12 @@ TRANSACTIONS = RawTable(
         "channel": ("varchar", "the sales channel, where the export gives it"),
         "store": ("varchar", "the store, where the export gives it"),
         "category": ("varchar", "the product's category, where the export gives it"),
+        "order_subtotal": ("decimal(18, 4)", "what the order's lines come to after all discounts [currency]"),
+        "order_discount": ("decimal(18, 4)", "money off the order as a whole, on one of its lines [currency]"),
+        "order_refunded": ("decimal(18, 4)", "money given back of the order, on one of its lines [currency]"),
+        "refunded": ("decimal(18, 4)", "money given back of the line, where the export says so [currency]"),
+        "refunded_ts": ("timestamp", "when money was last given back, where the export says so [store time]"),
+        "cancelled_ts": ("timestamp", "when the order was cancelled, null if it was not [store time]"),
     },
 )
 REJECTED_ROWS = RawTable(
@@ -70,6 +80,17 @@ DROPS = RawTable(
         "loaded_at": ("timestamp", "when it was loaded [UTC]"),
     },
 )
+CURRENCY_RATES = RawTable(
+    "raw.currency_rates",
+    "what a currency is worth from a day on",
+    {
+        "drop_id": ("varchar", "the drop it came with"),
+        "source_row": ("bigint", "the line of the file it stood on (the first is 1)"),
+        "rate_date": ("date", "the first day it holds for"),
+        "currency": ("varchar", "the currency"),
+        "rate": ("decimal(18, 10)", "what one unit of it is worth [reporting currency]"),
+    },
+)
 SKIPPED_SHEETS = RawTable(
     "raw.skipped_sheets",
     "a sheet of a loaded workbook that was not read, though there are rows in it: its header fits no format",
@@ -89,7 +110,7 @@ REFUSED_FILES = RawTable(
         "reason": ("varchar", "why, and what to do"),
     },
 )
-RAW_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, SKIPPED_SHEETS, REFUSED_FILES)
+RAW_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, CURRENCY_RATES, SKIPPED_SHEETS, REFUSED_FILES)
 
 FORMATS_TABLE = RawTable(
     "raw.formats",
@@ -99,33 +120,38 @@ FORMATS_TABLE = RawTable(
         "title": ("varchar", "its name in words"),
         "cancellation_order_prefix": ("varchar", "an order id that begins so makes a cancellation"),
         "adjustment_order_prefix": ("varchar", "an order id that begins so makes an adjustment"),
+        "void_statuses": ("varchar[]", "statuses, in lower case, of orders that never became sales: adjustments"),
+        "refunded_statuses": ("varchar[]", "statuses, in lower case, of orders that were given back as a whole"),
         "negative_quantity_type": ("varchar", "the line type of other negative quantities"),
         "zero_price_type": ("varchar", "the line type of a zero price"),
         "charge_products": ("varchar[]", "codes, in upper case, that are charges and no products"),
         "charge_product_prefixes": ("varchar[]", "codes that begin so, in upper case, are charges too"),
         "upper_case_products": ("boolean", "whether codes that differ in case alone are one product"),
+        "same_order": ("varchar", "what an order that comes again does: replace what it was, or append its lines"),
     },
 )
 
 
 def create_raw_tables(warehouse: Warehouse) -> None:
-    """Make the tables that are not there yet."""
+    """Make the tables that are not there yet, and the columns that came with a later release."""
     with warehouse.transaction():
         warehouse.execute("create schema if not exists raw")
         for table in RAW_TABLES:
-            if not warehouse.exists(table.name):
-                columns = ", ".join(f"{name} {type_}" for name, (type_, _) in table.columns.items())
+            present = warehouse.columns(table.name)
+            lacking = {name: type_ for name, (type_, _) in table.columns.items() if name not in present}
+            if present and not lacking:
+                continue
+            if present:
+                for name, type_ in lacking.items():
+                    default = " default 1" if name == "source_part" else ""
+                    warehouse.execute(f"alter table {table.name} add column {name} {type_}{default}")
+            else:
+                columns = ", ".join(f"{name} {type_}" for name, type_ in lacking.items())
                 warehouse.execute(f"create table {table.name} ({columns})")
-                warehouse.describe(table.name, table.row, table.descriptions)
+            warehouse.describe(table.name, table.row, table.descriptions)
 
 
-def format_rows() -> list[dict[str, object]]:
-    """The registry of formats as rows: one a format, with the rules by which its lines are classified."""
-    return [
-        {
-            "format": format_.name,
-            "title": format_.title,
-            **{name: list(rule) if isinstance(rule, tuple) else rule for name, rule in vars(format_.rules).items()},
-        }
-        for format_ in FORMATS
-    ]
+def format_row(format_: Format) -> dict[str, object]:
+    """A format as a row of ``raw.formats``, with the rules by which its lines are classified."""
+    rules = {name: list(rule) if isinstance(rule, tuple) else rule for name, rule in vars(format_.rules).items()}
+    return {"format": format_.name, "title": format_.title, **rules}

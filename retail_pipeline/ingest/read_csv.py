@@ -11,15 +11,17 @@ import numpy as np
 
 from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.ingest.drops import literal_path
-from retail_pipeline.ingest.formats import FORMATS, Recognised, recognise
-from retail_pipeline.ingest.parse_lines import good_line_test
+from retail_pipeline.ingest.formats import REFUSALS, Format, Recognised, recognise
+from retail_pipeline.ingest.parse_lines import LineParser
+from retail_pipeline.ingest.privacy import Pseudonyms
 from retail_pipeline.ingest.records import Record, State
 from retail_pipeline.ingest.scan_lines import LONGEST_RECORD, Layout, Scan, fetch_records, scan_lines
 from retail_pipeline.ingest.staged import Reject, Staged
 from retail_pipeline.ingest.text_files import Utf8File, as_utf8
 from retail_pipeline.warehouse.warehouse import Warehouse
 
-DELIMITERS = (b",", b";", b"\t", b"|")
+TAB = b"\t"
+DELIMITERS = (b",", b";", TAB, b"|")
 NO_HEADER = re.compile(rb"(\xef\xbb\xbf)?([ \t]*|\"?sep=.\"?)[\r\n]*")
 """A line above the header: a blank one, or the one in which Excel is told the delimiter."""
 READ_BUFFER = 1 << 25
@@ -38,8 +40,15 @@ class Header:
     is_plain: bool
 
 
-def stage_text(warehouse: Warehouse, path: Path, scratch: Path) -> Staged:
+def stage_text(warehouse: Warehouse, path: Path, scratch: Path, formats: Sequence[Format]) -> Staged:
     """Stage a csv or tsv file, packed or not, in any of the known encodings.
+
+    Parameters
+    ----------
+    scratch
+        An existing folder for copies, the caller's to remove.
+    formats
+        Those it may be of.
 
     Raises
     ------
@@ -47,7 +56,7 @@ def stage_text(warehouse: Warehouse, path: Path, scratch: Path) -> Staged:
         when the file is no table, or of no known format.
     """
     text = as_utf8(path, scratch, int(warehouse.settings.ingest.max_unpacked_gib * 2**30))
-    header = find_header(text)
+    header = find_header(text, formats)
     scan = scan_lines(text, header.layout)
     readable = text.path
     if not (scan.is_plain and header.is_plain):
@@ -56,16 +65,25 @@ def stage_text(warehouse: Warehouse, path: Path, scratch: Path) -> Staged:
     _read(warehouse, readable, header, scan, text.name)
     _number_lines(warehouse, scan, header.recognised)
 
+    pseudonyms = Pseudonyms.of(warehouse.home, warehouse.settings)
+    delimiter = header.layout.delimiter.decode()
+
     def raw_texts(source_rows: Sequence[int]) -> list[str]:
-        return fetch_records(text, scan, source_rows)
+        records = fetch_records(text, scan, source_rows)
+        return [pseudonyms.mask_record(record, header.recognised, delimiter) for record in records]
 
     rejects = [Reject(line, reason) for line, reason in scan.faults]
     rows_read = scan.records + len(rejects)
     return Staged("staged", header.recognised, rows_read, raw_texts, rejects, temporary=TEMPORARY)
 
 
-def find_header(text: Utf8File) -> Header:
+def find_header(text: Utf8File, formats: Sequence[Format]) -> Header:
     """The header of a text: under the delimiter that makes a known one of it, if any does.
+
+    Parameters
+    ----------
+    formats
+        Those it may be of.
 
     Raises
     ------
@@ -81,7 +99,8 @@ def find_header(text: Utf8File) -> Header:
     for delimiter in DELIMITERS:
         record, count = _header_record(lines[first:], delimiter)
         try:
-            recognised = recognise([name.decode("utf-8", "replace") for name in record.columns], FORMATS, text.name)
+            names = [name.decode("utf-8", "replace") for name in record.columns]
+            recognised = recognise(names, formats, text.name, REFUSALS)
         except UnreadableDropError as error:
             refusals.setdefault(len(record.columns), error)
             continue
@@ -92,7 +111,8 @@ def find_header(text: Utf8File) -> Header:
             start=sum(map(len, taken)),
             lines=len(taken),
             line_end=sum(taken[-1][len(taken[-1].rstrip(b"\r\n")) :]),
-            is_good_line=good_line_test(recognised),
+            is_good_line=LineParser(recognised, None).good_line_test(recognised.positions),
+            has_quotes=not (recognised.format.has_no_quotes and delimiter == TAB),
         )
         return Header(recognised, layout, is_plain=len(taken) == 1 and not record.has_literal_quotes)
     raise refusals[max(refusals)]
@@ -125,12 +145,13 @@ def _read(warehouse: Warehouse, path: Path, header: Header, scan: Scan, name: st
         warehouse.execute(
             f"create or replace temp table text_columns as select {fields} from read_csv($path, skip = 1, "
             "delim = $delimiter, parallel = $parallel, strict_mode = $strict, auto_detect = false, header = false, "
-            "quote = '\"', escape = '\"', comment = '', null_padding = false, compression = 'none', "
+            "quote = $quote, escape = $quote, comment = '', null_padding = false, compression = 'none', "
             f"hive_partitioning = false, max_line_size = {2 * LONGEST_RECORD}, buffer_size = {READ_BUFFER}, "
             f"columns = {{{types}}})",
             {
                 "path": literal_path(path),
                 "delimiter": header.layout.delimiter.decode(),
+                "quote": '"' if header.layout.has_quotes else "",
                 "parallel": not scan.has_quotes,
                 "strict": not scan.further,
             },

@@ -7,7 +7,8 @@ import duckdb
 
 from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.ingest.drops import literal_path
-from retail_pipeline.ingest.formats import FORMATS, recognise
+from retail_pipeline.ingest.formats import REFUSALS, Format, recognise
+from retail_pipeline.ingest.privacy import Pseudonyms
 from retail_pipeline.ingest.staged import Staged
 from retail_pipeline.warehouse.warehouse import Warehouse
 
@@ -16,8 +17,13 @@ FILE = f"read_parquet($path, {ROW_NUMBER} = true, hive_partitioning = false, bin
 MOST_WHOLE = 2**63
 
 
-def stage_parquet(warehouse: Warehouse, path: Path) -> Staged:
+def stage_parquet(warehouse: Warehouse, path: Path, formats: Sequence[Format]) -> Staged:
     """Stage a parquet file; ``source_row`` counts its rows from 1.
+
+    Parameters
+    ----------
+    formats
+        Those it may be of.
 
     Raises
     ------
@@ -29,7 +35,7 @@ def stage_parquet(warehouse: Warehouse, path: Path) -> Staged:
         raise UnreadableDropError(f"{path.name} has a column called {ROW_NUMBER}; rename it or leave it out.")
     _read_apart(path, file)
     try:
-        recognised = recognise(_column_names(warehouse, path, file), FORMATS, path.name)
+        recognised = recognise(_column_names(warehouse, path, file), formats, path.name, REFUSALS)
         described = warehouse.execute(f"describe select * exclude (file_row_number) from {FILE}", file).fetchall()
         header = [row[0] for row in described]
         types = [row[1] for row in described]
@@ -45,14 +51,17 @@ def stage_parquet(warehouse: Warehouse, path: Path) -> Staged:
     except (duckdb.ProgrammingError, duckdb.DataError) as error:
         raise _refusal(path, error) from error
 
+    pseudonyms = Pseudonyms.of(warehouse.home, warehouse.settings)
+
     def raw_texts(source_rows: Sequence[int]) -> list[str]:
         cells = ", ".join(f"{_quoted(name)} := {_quoted(name)}" for name in header)
-        rows = warehouse.execute(
-            f"select to_json(struct_pack({cells}))::varchar from {FILE} "
-            "where file_row_number + 1 in (select unnest($rows)) order by file_row_number",
+        found = warehouse.execute(
+            f"select file_row_number + 1, to_json(struct_pack({cells}))::varchar from {FILE} "
+            "where file_row_number + 1 in (select unnest($rows))",
             {**file, "rows": list(source_rows)},
         ).fetchall()
-        return [row[0] for row in rows]
+        texts = {row: pseudonyms.mask_cells(text, recognised) for row, text in found}
+        return [texts[row] for row in source_rows]
 
     rows = warehouse.count("temp.staged_parquet")
     return Staged("staged_parquet", recognised, rows, raw_texts, temporary=("table staged_parquet",))

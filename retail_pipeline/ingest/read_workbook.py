@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from retail_pipeline.errors import UnreadableDropError
-from retail_pipeline.ingest.formats import FORMATS, Recognised, recognise
+from retail_pipeline.ingest.formats import REFUSALS, Format, Recognised, recognise
+from retail_pipeline.ingest.privacy import Pseudonyms
 from retail_pipeline.ingest.staged import Reject, SkippedSheet, Staged
 from retail_pipeline.ingest.workbook_cells import OddCells, cell_name, look_through
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -35,13 +36,17 @@ class Sheet:
         return [odd.get(column) or _text(cell) for column, cell in enumerate(self.rows[row])]
 
 
-def stage_workbook(warehouse: Warehouse, path: Path, say: Callable[[str], None]) -> list[Staged]:
+def stage_workbook(
+    warehouse: Warehouse, path: Path, formats: Sequence[Format], say: Callable[[str], None]
+) -> list[Staged]:
     """Stage the known sheets of a workbook; ``source_row`` counts on from sheet to sheet.
 
     Sheets with rows in them whose header is unknown are noted with the first of those that are staged.
 
     Parameters
     ----------
+    formats
+        Those its sheets may be of.
     say
         Told of sheets that are left out because their header is unknown.
 
@@ -59,7 +64,7 @@ def stage_workbook(warehouse: Warehouse, path: Path, say: Callable[[str], None])
         if filled:
             header = [text or "" for text in sheet.texts(filled[0])]
             try:
-                recognised = recognise(header, FORMATS, f"{path.name}, sheet {sheet.name!r}")
+                recognised = recognise(header, formats, f"{path.name}, sheet {sheet.name!r}", REFUSALS)
                 place = f"sheet {sheet.name!r}" if len(sheets) > 1 else ""
                 staged.append(_stage_sheet(warehouse, recognised, sheet, filled[1:], before, len(staged), place))
             except UnreadableDropError as error:
@@ -67,10 +72,10 @@ def stage_workbook(warehouse: Warehouse, path: Path, say: Callable[[str], None])
         before += len(sheet.rows)
     if not staged:
         raise UnreadableDropError(skipped[0].reason if skipped else f"{path.name} is empty: no sheet has a row in it.")
-    formats = {part.recognised.format.name for part in staged}
-    if len(formats) > 1:
+    found = {part.recognised.format.name for part in staged}
+    if len(found) > 1:
         raise UnreadableDropError(
-            f"{path.name} has sheets of different formats ({', '.join(sorted(formats))}); save each format as a file."
+            f"{path.name} has sheets of different formats ({', '.join(sorted(found))}); save each format as a file."
         )
     for sheet_left_out in skipped:
         say(f"Left out: {sheet_left_out.reason}")
@@ -133,8 +138,11 @@ def _stage_sheet(
     warehouse.execute(f"create or replace temp table {table} as from sheet_columns")
     warehouse.connection.unregister("sheet_columns")
 
+    pseudonyms = Pseudonyms.of(warehouse.home, warehouse.settings)
+
     def raw_texts(source_rows: Sequence[int]) -> list[str]:
-        return [json.dumps(sheet.texts(row - before - 1), ensure_ascii=False) for row in source_rows]
+        texts = (json.dumps(sheet.texts(row - before - 1), ensure_ascii=False) for row in source_rows)
+        return [pseudonyms.mask_cells(text, recognised) for text in texts]
 
     return Staged(table, recognised, len(filled), raw_texts, rejects, place, (f"table {table}",))
 

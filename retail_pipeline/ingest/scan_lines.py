@@ -40,6 +40,7 @@ class Layout:
     ``start`` and ``lines`` are the bytes and the physical lines up to the end of the header, ``line_end`` its line
     end's bytes added up. ``is_good_line`` says whether columns are, each in its place and of its kind, those of a line
     that can be loaded: such a line is never taken for the inside of a quoted column that an earlier line opened.
+    Without ``has_quotes``, quotes are characters like others.
     """
 
     delimiter: bytes
@@ -48,6 +49,7 @@ class Layout:
     lines: int
     line_end: int
     is_good_line: Callable[[Sequence[bytes]], bool]
+    has_quotes: bool = True
 
 
 @dataclass
@@ -102,7 +104,7 @@ def scan_lines(text: Utf8File, layout: Layout, clean: Path | None = None) -> Sca
             skipped.append(np.flatnonzero(~block.starts_record) + line)
             scan.faults += [(line + row, reason) for row, reason in block.rejected]
             scan.further.update({line + row: count for row, count in block.further.items()})
-            scan.has_quotes |= QUOTE in block.data
+            scan.has_quotes |= layout.has_quotes and QUOTE in block.data
             scan.is_plain &= bool(block.is_kept.all())
             line_ends |= block.line_ends()
             if copy:
@@ -231,7 +233,7 @@ class _Block:
         counts = np.diff(np.searchsorted(delimiters, self._nexts), prepend=0)
         is_regular = np.ones(self.rows, dtype=np.bool_)
         quotes = np.flatnonzero(self._content == QUOTE_MARK)
-        if not len(quotes):
+        if not len(quotes) or not self._layout.has_quotes:
             return counts + 1, is_regular
         rows = self._rows_of(quotes)
         quotes_in = np.bincount(rows, minlength=self.rows)

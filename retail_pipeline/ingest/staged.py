@@ -27,8 +27,9 @@ class SkippedSheet:
 class Staged:
     """One table of text found in a file.
 
-    ``table`` is a temporary table with ``source_row`` and the fields of the format as text. ``raw_texts`` returns
-    the original text of the source rows asked for, given in rising order. ``rows_read`` counts rows with and without
+    ``table`` is a temporary table with ``source_row`` and the format's columns as text; where lines had to be unpacked
+    there is ``source_part`` too, which of the row's lines it is. ``raw_texts`` returns the original text of the source
+    rows asked for, given in rising order. ``rows_read`` counts rows (lines, where they were unpacked) with and without
     fault, not blank ones and not the header. ``place`` says where in the file (a sheet), for reasons; empty if there is
     only one place. ``temporary`` names what is to be dropped when the lines are loaded. ``skipped`` are sheets beside
     it that were not read.
@@ -42,3 +43,9 @@ class Staged:
     place: str = ""
     temporary: tuple[str, ...] = ()
     skipped: list[SkippedSheet] = field(default_factory=list)
+    is_unpacked: bool = False
+
+    @property
+    def lines(self) -> str:
+        """The table as lines, each with its ``source_row`` and ``source_part``."""
+        return f"temp.{self.table}" if self.is_unpacked else f"(select *, 1 as source_part from temp.{self.table})"

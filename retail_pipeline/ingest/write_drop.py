@@ -7,17 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.ingest.drops import DroppedFile
-from retail_pipeline.ingest.formats.base import RAW_FIELDS
-from retail_pipeline.ingest.parse_lines import typed_select
-from retail_pipeline.ingest.raw_tables import DROPS, REJECTED_ROWS, SKIPPED_SHEETS, TRANSACTIONS
+from retail_pipeline.ingest.parse_lines import LineParser
+from retail_pipeline.ingest.privacy import Pseudonyms
+from retail_pipeline.ingest.raw_tables import CURRENCY_RATES, DROPS, REJECTED_ROWS, SKIPPED_SHEETS, TRANSACTIONS
 from retail_pipeline.ingest.staged import Reject, Staged
+from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
 
 LONGEST_RAW = 10_000
 REJECTS_AT_ONCE = 20_000
 RAW_ORDER_LOG = "order_id"
-CHANGED_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, SKIPPED_SHEETS)
+CHANGED_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, CURRENCY_RATES, SKIPPED_SHEETS)
 
 
 def replace_drop(
@@ -29,7 +30,7 @@ def replace_drop(
     first_load = not warehouse.count(TRANSACTIONS.name)
     _remove(warehouse, gone)
     for part in staged:
-        _write_lines(warehouse, part, drop_id)
+        _write_lines(warehouse, part, drop_id, store_of(drop, warehouse.settings))
         for sheet in part.skipped:
             warehouse.execute(
                 "insert into raw.skipped_sheets values (?, ?, ?, ?)", [drop_id, sheet.name, sheet.rows, sheet.reason]
@@ -48,16 +49,33 @@ def rename_drop(warehouse: Warehouse, drop_id: str, file_name: str) -> None:
     warehouse.execute("drop table removed_orders")
 
 
-def _write_lines(warehouse: Warehouse, staged: Staged, drop_id: str) -> None:
-    """Good lines into ``raw.transactions``, the others into ``raw.rejected_rows``."""
-    select = typed_select(staged.recognised, f"temp.{staged.table}")
-    before = warehouse.count(TRANSACTIONS.name)
-    warehouse.execute(
-        f"insert into raw.transactions select $drop_id, source_row, {', '.join(RAW_FIELDS)} from ({select}) "
-        "where reason is null",
-        {"drop_id": drop_id},
+def store_of(drop: DroppedFile, settings: Settings) -> str | None:
+    """The store in whose folder (``ingest.stores``) a file lies, None if it lies in none."""
+    return next(
+        (store for folder, store in settings.ingest.stores.items() if drop.name.startswith(f"{folder.strip('/')}/")),
+        None,
     )
-    loaded = warehouse.count(TRANSACTIONS.name) - before
+
+
+def _write_lines(warehouse: Warehouse, staged: Staged, drop_id: str, store: str | None) -> None:
+    """Good lines into the table of their format, the others into ``raw.rejected_rows``."""
+    target = staged.recognised.format.target
+    select = LineParser(staged.recognised, warehouse.settings.ingest.timezone).typed_select(staged.lines)
+    customer, keys = Pseudonyms.of(warehouse.home, warehouse.settings).customer_sql(staged.recognised)
+    parameters: dict[str, object] = {"drop_id": drop_id, **keys}
+    columns = {name: name for name in target.fields}
+    if target.table == TRANSACTIONS.name:
+        columns = {"source_part": "source_part", **columns, "customer_id": customer}
+        if store:
+            columns |= {"order_id": "$store || '/' || order_id", "store": "coalesce(store, $store)"}
+            parameters["store"] = store
+    before = warehouse.count(target.table)
+    warehouse.execute(
+        f"insert into {target.table} (drop_id, source_row, {', '.join(columns)}) "
+        f"select $drop_id, source_row, {', '.join(columns.values())} from ({select}) where reason is null",
+        parameters,
+    )
+    loaded = warehouse.count(target.table) - before
     _write_rejects(warehouse, staged, staged.rejects, drop_id)
     if loaded + len(staged.rejects) < staged.rows_read:
         warehouse.execute(
@@ -82,13 +100,14 @@ def _write_rejects(warehouse: Warehouse, staged: Staged, rejects: Sequence[Rejec
     import pyarrow as pa
 
     prefix = f"{staged.place}: " if staged.place else ""
+    mask = Pseudonyms.of(warehouse.home, warehouse.settings).mask_emails
     for first in range(0, len(rejects), REJECTS_AT_ONCE):
         some = rejects[first : first + REJECTS_AT_ONCE]
         lines = [reject.source_row for reject in some]
         table = pa.table(
             {
                 "source_row": pa.array(lines, pa.int64()),
-                "reason": pa.array([prefix + reject.reason for reject in some], pa.string()),
+                "reason": pa.array([prefix + mask(reject.reason) for reject in some], pa.string()),
                 "raw": pa.array([text[:LONGEST_RAW] for text in staged.raw_texts(lines)], pa.string()),
             }
         )
@@ -106,7 +125,8 @@ def _write_ledger(warehouse: Warehouse, drop: DroppedFile, digest: str, staged: 
     warehouse.execute(
         """
         insert into raw.drops
-        select $drop_id, $file_name, $format, $sha256, $bytes, $rows_read, count(*),
+        select $drop_id, $file_name, $format, $sha256, $bytes, $rows_read,
+            count(*) + (select count(*) from raw.currency_rates where drop_id = $drop_id),
             (select count(*) from raw.rejected_rows where drop_id = $drop_id), min(order_ts), max(order_ts), $loaded_at
         from raw.transactions
         where drop_id = $drop_id

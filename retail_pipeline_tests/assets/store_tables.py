@@ -31,12 +31,16 @@ BUILD_ORDER = [
 ONLINE_RETAIL_HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 MONEY = "decimal(18, 4)"
 
-TO_ORDER_LINES = ("core.product_names", "core.order_lines")
+TO_ORDER_LINES = (
+    "core.product_names", "core.order_versions", "core.order_shares", "core.reporting_currency", "core.exchange_rates",
+    "core.order_lines",
+)  # fmt: skip
 
 LINES = {
     "order_id": "varchar", "line_no": "bigint", "line_type": "varchar", "order_ts": "timestamp", "order_date": "date",
     "customer_id": "varchar", "product_id": "varchar", "quantity": MONEY, "unit_price": MONEY, "amount": MONEY,
-    "is_duplicate": "boolean",
+    "reporting_amount": MONEY, "currency": "varchar", "is_duplicate": "boolean", "is_allocated": "boolean",
+    "drop_id": "varchar", "source_row": "bigint", "source_part": "bigint",
 }  # fmt: skip
 PURCHASES = {
     "customer_id": "varchar", "order_id": "varchar", "line_no": "bigint", "order_ts": "timestamp", "order_date": "date",

@@ -5,8 +5,7 @@ import random
 import pytest
 
 from retail_pipeline.errors import UnreadableDropError
-from retail_pipeline.ingest.formats import FORMATS, recognise
-from retail_pipeline.ingest.formats.base import NEVER_EMPTY, RAW_FIELDS
+from retail_pipeline.ingest.formats import FORMATS, Format, recognise
 from retail_pipeline_tests.stores import CANONICAL_HEADER
 
 HEADERS = {
@@ -66,6 +65,8 @@ def test_what_a_refusal_shows_of_a_header_can_be_printed() -> None:
 
 
 @pytest.mark.parametrize("format_", FORMATS, ids=lambda each: each.name)
-def test_every_format_has_the_fields_no_line_can_do_without(format_: object) -> None:
-    required = format_.required  # type: ignore[attr-defined]
-    assert set(NEVER_EMPTY) <= set(required) <= set(RAW_FIELDS)
+def test_every_format_makes_the_fields_no_line_can_do_without_and_knows_what_it_makes(format_: Format) -> None:
+    columns = {*format_.required, *format_.optional, *(format_.packed.columns if format_.packed else ())}
+    assert set(format_.target.never_empty) <= {*columns, *format_.made, *format_.worked_out}
+    assert {*format_.made, *format_.worked_out} <= set(format_.target.fields)
+    assert {*format_.numbers, *format_.order_columns} <= columns

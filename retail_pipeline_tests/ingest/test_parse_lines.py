@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from retail_pipeline.ingest.formats import FORMATS, recognise
-from retail_pipeline.ingest.parse_lines import good_line_test, typed_select
+from retail_pipeline.ingest.parse_lines import LineParser
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.stores import CANONICAL_HEADER
 
@@ -27,22 +27,26 @@ NO_QUANTITY, NO_PRICE = "is not a number up to 1,000,000,000", "is not a number 
 
 
 def parsed(
-    warehouse: Warehouse, field: str, texts: Sequence[str | None], header: list[str] | None = None
+    warehouse: Warehouse,
+    field: str,
+    texts: Sequence[str | None],
+    header: list[str] | None = None,
+    timezone: str | None = None,
 ) -> list[tuple[object, str | None]]:
     """The value and the reason for each text in a field of a line that is good otherwise."""
     recognised = recognise(header or CANONICAL, FORMATS, "test")
     warehouse.execute(
-        "create or replace temp table lines (source_row bigint, "
+        "create or replace temp table lines (source_row bigint, source_part bigint, "
         + ", ".join(f"{name} varchar" for name in recognised.positions)
         + ")"
     )
     for row, text in enumerate(texts):
         values = {**GOOD, field: text}
         warehouse.execute(
-            f"insert into lines values (?{', ?' * len(recognised.positions)})",
+            f"insert into lines values (?, 1{', ?' * len(recognised.positions)})",
             [row, *(values.get(name) for name in recognised.positions)],
         )
-    select = typed_select(recognised, "temp.lines")
+    select = LineParser(recognised, timezone).typed_select("temp.lines")
     return warehouse.execute(f"select {field}, reason from ({select}) order by source_row").fetchall()
 
 
@@ -142,10 +146,21 @@ IMPOSSIBLE = ["2023-02-29", "2024-13-01", "2024-00-10", "2024-05-31 24:00:00", "
 ZONED = ["2024-05-31 10:00:00+01:00", "2024-05-31T10:00:00Z", "2024-05-31 10:00:00 +0100", "2024-05-31 10:00:00 UTC"]
 
 
-@pytest.mark.parametrize("text", [*IMPOSSIBLE, *ZONED])
-def test_impossible_and_zoned_timestamps_are_rejected_and_not_shifted(warehouse: Warehouse, text: str) -> None:
+@pytest.mark.parametrize("text", IMPOSSIBLE)
+def test_impossible_timestamps_are_rejected(warehouse: Warehouse, text: str) -> None:
     reason = f"order_ts '{text}' is not a date and time such as 2024-05-31 17:45:00"
     assert parsed(warehouse, "order_ts", [text]) == [(None, reason)]
+
+
+@pytest.mark.parametrize("text", ZONED)
+def test_timestamps_with_an_offset_are_rejected_unless_the_stores_zone_is_known(
+    warehouse: Warehouse, text: str
+) -> None:
+    reason = f"order_ts '{text}' has an offset from UTC; set ingest.timezone to the store's time zone"
+    assert parsed(warehouse, "order_ts", [text]) == [(None, reason)]
+    [(found, reason_then)] = parsed(warehouse, "order_ts", [text], timezone="Europe/Rome")
+    hour = 12 if text.endswith(("Z", "UTC")) else 11
+    assert (found, reason_then) == (datetime(2024, 5, 31, hour), None)
 
 
 def test_uci_timestamps_put_the_month_first(warehouse: Warehouse) -> None:
@@ -190,5 +205,6 @@ def test_a_reason_shows_no_more_than_a_hundred_characters(warehouse: Warehouse) 
     ],
 )
 def test_a_good_line_has_what_it_cannot_do_without(changes: dict[str, str], is_good: bool) -> None:
-    test = good_line_test(recognise(CANONICAL_HEADER.split(","), FORMATS, "test"))
+    recognised = recognise(CANONICAL_HEADER.split(","), FORMATS, "test")
+    test = LineParser(recognised, None).good_line_test(recognised.positions)
     assert test([value.encode() for value in {**GOOD, **changes}.values()]) == is_good

@@ -289,7 +289,7 @@ KINDS: list[tuple[Callable[[int], str], str]] = [
     ),
     (
         lambda i: line(i, order_ts="2024-02-29 10:00:00+01:00"),
-        "order_ts '2024-02-29 10:00:00+01:00' is not a date and time such as 2024-05-31 17:45:00",
+        "order_ts '2024-02-29 10:00:00+01:00' has an offset from UTC; set ingest.timezone to the store's time zone",
     ),
     (lambda i: line(i, quantity='"1,234"'), "quantity '1,234' is not a number up to 1,000,000,000"),
 ]

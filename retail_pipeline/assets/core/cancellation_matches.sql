@@ -9,7 +9,8 @@ about: >
   running sum less its running minimum below zero. All heights that occur cut the stack into levels; at each level
   sales and cancellations take turns, so a cancellation undoes, level by level, the sale before it.
   An undone part is worth the sale line's amount times the share undone by now, rounded down to the fourth decimal, less the
-  parts undone before, so that the parts of a line undone as a whole add up to its amount.
+  parts undone before, so that the parts of a line undone as a whole add up to its amount. What was given back of an order
+  without saying of which line (is_allocated) undoes its own lines, before all else.
 key: [sale_order_id, sale_line_no, cancellation_order_id, cancellation_line_no]
 columns:
   customer_id: the customer
@@ -21,20 +22,38 @@ columns:
   cancellation_line_no: the cancellation's line
   cancelled_at: when the cancellation was placed [store time]
   quantity: units undone [units]
-  amount: the part of the sale line's amount that is undone [currency]
+  amount: the part of the sale line's amount that is undone, null if there is no rate [reporting currency]
 */
-with stacks as (
+with allocated as (
+    select
+        customer_id,
+        product_id,
+        order_id,
+        line_no,
+        order_ts,
+        drop_id,
+        source_row,
+        source_part,
+        -quantity as quantity,
+        -reporting_amount as amount
+    from core.order_lines
+    where is_allocated and customer_id is not null and not is_duplicate
+),
+
+stacks as (
     select
         customer_id,
         product_id,
         unit_price,
-        row_number() over (order by customer_id, product_id, unit_price) as stack
+        coalesce(currency, '') as currency,
+        row_number() over (order by customer_id, product_id, unit_price, coalesce(currency, '')) as stack
     from core.order_lines
     where customer_id is not null
         and line_type in ('cancellation', 'return')
         and quantity < 0
         and not is_duplicate
-    group by customer_id, product_id, unit_price
+        and not is_allocated
+    group by customer_id, product_id, unit_price, coalesce(currency, '')
 ),
 
 events as (
@@ -51,16 +70,22 @@ events as (
         lines.order_id,
         lines.line_no,
         lines.order_ts,
-        lines.quantity,
-        lines.amount
+        cast(lines.quantity - coalesce(allocated.quantity, 0) as decimal(18, 4)) as quantity,
+        cast(lines.reporting_amount - coalesce(allocated.amount, 0) as decimal(18, 4)) as amount
     from core.order_lines as lines
     join stacks
         on lines.customer_id = stacks.customer_id
         and lines.product_id = stacks.product_id
         and lines.unit_price = stacks.unit_price
+        and coalesce(lines.currency, '') = stacks.currency
+    left join allocated
+        on lines.drop_id = allocated.drop_id
+        and lines.source_row = allocated.source_row
+        and lines.source_part = allocated.source_part
     where not lines.is_duplicate
+        and not lines.is_allocated
         and (
-            (lines.line_type = 'sale' and lines.quantity > 0)
+            (lines.line_type = 'sale' and lines.quantity > coalesce(allocated.quantity, 0))
             or (lines.line_type in ('cancellation', 'return') and lines.quantity < 0)
         )
 ),
@@ -206,3 +231,21 @@ select
 from worth
 join events as sales on worth.stack = sales.stack and worth.sale_place = sales.place
 join events as cancellations on worth.stack = cancellations.stack and worth.cancellation_place = cancellations.place
+union all
+select
+    allocated.customer_id,
+    allocated.product_id,
+    sales.order_id as sale_order_id,
+    sales.line_no as sale_line_no,
+    sales.order_ts as sold_at,
+    allocated.order_id as cancellation_order_id,
+    allocated.line_no as cancellation_line_no,
+    allocated.order_ts as cancelled_at,
+    cast(allocated.quantity as decimal(18, 4)) as quantity,
+    cast(allocated.amount as decimal(18, 4)) as amount
+from allocated
+join core.order_lines as sales
+    on allocated.drop_id = sales.drop_id
+    and allocated.source_row = sales.source_row
+    and allocated.source_part = sales.source_part
+where not sales.is_allocated

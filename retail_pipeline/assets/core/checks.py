@@ -27,23 +27,44 @@ def find_dates_out_of_range(warehouse: Warehouse) -> Finding:
     )
 
 
+def find_lines_without_rate(warehouse: Warehouse) -> Finding:
+    """Fail when lines are in a currency without a rate on their day: they are in no total."""
+    missing = warehouse.execute(
+        "select currency, count(*), min(order_date), max(order_date) from core.order_lines "
+        "where reporting_amount is null and amount is not null group by currency order by 2 desc, 1"
+    ).fetchall()
+    if not missing:
+        return Finding(True, "all amounts are in the reporting currency")
+    row = warehouse.row("select currency, is_set from core.reporting_currency")
+    reporting, is_set = row or (None, False)
+    found = "; ".join(f"{currency}: {lines:,} lines, {first} to {last}" for currency, lines, first, last in missing)
+    how = "" if is_set else " (that of most lines; currency.reporting sets another)"
+    return Finding(
+        False,
+        f"Without a rate into {reporting}{how}, and so in no total: {found}. Add a csv with the columns "
+        "date,currency,rate (what one unit is worth from that day on) to drops/.",
+    )
+
+
 CHECKS: list[TableCheck] = [
     unique_key("core.order_lines", "order_id", "line_no"),
     equal_totals(
         "core.order_lines",
         "rows_equal_raw",
-        "every line of raw.transactions is here exactly once, with its money to the last digit",
+        "every line of raw.transactions is here exactly once, unless a later version of its order stands, with its "
+        "money to the last digit",
         """
         select
             count(*) as lines,
-            sum(cast(hash(drop_id, source_row) as hugeint)) as sum_of_places,
-            sum(amount) as amount
+            sum(cast(hash(drop_id, source_row, source_part) as hugeint)) as sum_of_places,
+            sum(amount + allocated_discount) as amount
         from core.order_lines
+        where not is_allocated
         """,
         """
         select
             count(*) as lines,
-            sum(cast(hash(drop_id, source_row) as hugeint)) as sum_of_places,
+            sum(cast(hash(drop_id, source_row, source_part) as hugeint)) as sum_of_places,
             sum(
                 coalesce(
                     amount,
@@ -55,6 +76,8 @@ CHECKS: list[TableCheck] = [
                 )
             ) as amount
         from raw.transactions
+        left join core.order_versions using (order_id, drop_id)
+        where coalesce(stands, true)
         """,
         remedy=REBUILD,
     ),
@@ -64,13 +87,38 @@ CHECKS: list[TableCheck] = [
         "orders are dated between quality.earliest_order_date and tomorrow",
         find_dates_out_of_range,
     ),
+    TableCheck(
+        "core.order_lines",
+        "amounts_are_in_one_currency",
+        "every line's amount is, or could be brought, into the reporting currency",
+        find_lines_without_rate,
+        blocking=False,
+    ),
+    unique_key("core.order_versions", "order_id", "drop_id"),
+    no_rows(
+        "core.order_lines",
+        "orders_are_of_one_format",
+        "no order id stands for orders of two formats",
+        """
+        select versions.order_id, min(versions.format) as format, min(lines.format) as other_format
+        from core.order_versions as versions
+        join core.order_lines as lines
+            on versions.order_id = lines.order_id and versions.format <> lines.format
+        group by versions.order_id
+        """,
+        remedy="Put the exports of each store into a folder of their own and name it in ingest.stores.",
+        blocking=False,
+    ),
+    unique_key("core.order_shares", "drop_id", "source_row", "source_part"),
+    unique_key("core.exchange_rates", "currency", "valid_from"),
     unique_key("core.orders", "order_id"),
     equal_totals(
         "core.orders",
         "money_equals_lines",
         "orders hold the lines without duplicates, and their amounts to the last digit",
-        "select coalesce(sum(lines), 0) as lines, sum(amount) as amount from core.orders",
-        "select count(*) as lines, sum(amount) as amount from core.order_lines where not is_duplicate",
+        "select coalesce(sum(lines), 0) as lines, coalesce(sum(amount), 0) as amount from core.orders",
+        "select count(*) as lines, coalesce(sum(reporting_amount), 0) as amount from core.order_lines "
+        "where not is_duplicate",
         remedy=REBUILD,
     ),
     unique_key("core.customers", "customer_id"),
@@ -86,11 +134,14 @@ CHECKS: list[TableCheck] = [
         "core.customers",
         "money_equals_lines",
         "customers hold the sales and the returns of their lines to the last digit",
-        "select sum(sales_amount) as sales, sum(returns_amount) as returned from core.customers",
+        "select coalesce(sum(sales_amount), 0) as sales, coalesce(sum(returns_amount), 0) as returned "
+        "from core.customers",
         """
         select
-            sum(case when line_type = 'sale' then amount else 0 end) as sales,
-            sum(case when line_type in ('return', 'cancellation') then amount else 0 end) as returned
+            coalesce(sum(case when line_type = 'sale' then reporting_amount else 0 end), 0) as sales,
+            coalesce(
+                sum(case when line_type in ('return', 'cancellation') then reporting_amount else 0 end), 0
+            ) as returned
         from core.order_lines
         where customer_id is not null and not is_duplicate
         """,
@@ -108,11 +159,11 @@ CHECKS: list[TableCheck] = [
         "core.products",
         "money_equals_lines",
         "products hold the units and the sales of their lines to the last digit",
-        "select sum(units) as units, sum(sales_amount) as sales from core.products",
+        "select coalesce(sum(units), 0) as units, coalesce(sum(sales_amount), 0) as sales from core.products",
         """
         select
-            sum(case when line_type = 'sale' then quantity else 0 end) as units,
-            sum(case when line_type = 'sale' then amount else 0 end) as sales
+            coalesce(sum(case when line_type = 'sale' then quantity else 0 end), 0) as units,
+            coalesce(sum(case when line_type = 'sale' then reporting_amount else 0 end), 0) as sales
         from core.order_lines
         where not is_duplicate
         """,
@@ -163,12 +214,12 @@ CHECKS: list[TableCheck] = [
             matches.sale_order_id as order_id,
             matches.sale_line_no as line_no,
             sum(matches.amount) as undone,
-            max(lines.amount) as amount
+            max(lines.reporting_amount) as amount
         from core.cancellation_matches as matches
         join core.order_lines as lines
             on matches.sale_order_id = lines.order_id and matches.sale_line_no = lines.line_no
         group by all
-        having sum(matches.quantity) = max(lines.quantity) and sum(matches.amount) <> max(lines.amount)
+        having sum(matches.quantity) = max(lines.quantity) and sum(matches.amount) <> max(lines.reporting_amount)
         """,
         remedy=REBUILD,
     ),

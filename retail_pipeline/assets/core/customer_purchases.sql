@@ -14,9 +14,9 @@ columns:
   order_date: its day [store time]
   product_id: the product
   quantity: units bought, before cancellations [units]
-  amount: value after discount, before cancellations [currency]
+  amount: value after discount, before cancellations, null if there is no rate [reporting currency]
 */
-select customer_id, order_id, line_no, order_ts, order_date, product_id, quantity, amount
+select customer_id, order_id, line_no, order_ts, order_date, product_id, quantity, reporting_amount as amount
 from core.order_lines
 where customer_id is not null
     and case

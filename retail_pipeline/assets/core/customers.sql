@@ -10,8 +10,8 @@ columns:
   last_order_ts: their last order with a sale, null if none [store time]
   orders: orders with a sale [orders]
   country: the country of their latest order
-  sales_amount: value of their sale lines, before cancellations [currency]
-  returns_amount: value of their returns and cancellations, negative [currency]
+  sales_amount: value of their sale lines, before cancellations [reporting currency]
+  returns_amount: value of their returns and cancellations, negative [reporting currency]
 */
 with customer_orders as (
     select
@@ -20,8 +20,8 @@ with customer_orders as (
         min(order_ts) as order_ts,
         max(case when line_type = 'sale' then 1 else 0 end) as sales,
         min(country) as country,
-        sum(case when line_type = 'sale' then amount else 0 end) as sales_amount,
-        sum(case when line_type in ('return', 'cancellation') then amount else 0 end) as returns_amount
+        sum(case when line_type = 'sale' then reporting_amount else 0 end) as sales_amount,
+        sum(case when line_type in ('return', 'cancellation') then reporting_amount else 0 end) as returns_amount
     from core.order_lines
     where customer_id is not null and not is_duplicate
     group by customer_id, order_id
@@ -40,7 +40,7 @@ select
     max(case when sales = 1 then order_ts end) as last_order_ts,
     cast(sum(sales) as bigint) as orders,
     max(case when place = 1 then country end) as country,
-    cast(sum(sales_amount) as decimal(18, 4)) as sales_amount,
-    cast(sum(returns_amount) as decimal(18, 4)) as returns_amount
+    cast(coalesce(sum(sales_amount), 0) as decimal(18, 4)) as sales_amount,
+    cast(coalesce(sum(returns_amount), 0) as decimal(18, 4)) as returns_amount
 from ranked
 group by customer_id

@@ -23,12 +23,12 @@ columns:
   lines: lines, duplicates aside [lines]
   products: different products on its sale lines [products]
   units: units on its sale lines [units]
-  sales_amount: value of its sale lines after discount [currency]
+  sales_amount: value of its sale lines after discount [reporting currency]
   discount: money off its sale lines [currency]
-  charges_amount: value of its charges [currency]
-  returns_amount: value of its returns and cancellations, negative [currency]
-  adjustments_amount: value of its adjustments [currency]
-  amount: value of all its lines [currency]
+  charges_amount: value of its charges [reporting currency]
+  returns_amount: value of its returns and cancellations, negative [reporting currency]
+  adjustments_amount: value of its adjustments [reporting currency]
+  amount: value of all its lines [reporting currency]
 */
 with counted as (
     select
@@ -64,11 +64,11 @@ select
     count(*) as lines,
     count(distinct case when line_type = 'sale' then product_id end) as products,
     cast(sum(case when line_type = 'sale' then quantity else 0 end) as decimal(18, 4)) as units,
-    cast(sum(case when line_type = 'sale' then amount else 0 end) as decimal(18, 4)) as sales_amount,
+    cast(coalesce(sum(case when line_type = 'sale' then reporting_amount else 0 end), 0) as decimal(18, 4)) as sales_amount,
     cast(sum(case when line_type = 'sale' then discount else 0 end) as decimal(18, 4)) as discount,
-    cast(sum(case when line_type = 'charge' then amount else 0 end) as decimal(18, 4)) as charges_amount,
-    cast(sum(case when line_type in ('return', 'cancellation') then amount else 0 end) as decimal(18, 4)) as returns_amount,
-    cast(sum(case when line_type = 'adjustment' then amount else 0 end) as decimal(18, 4)) as adjustments_amount,
-    cast(sum(amount) as decimal(18, 4)) as amount
+    cast(coalesce(sum(case when line_type = 'charge' then reporting_amount else 0 end), 0) as decimal(18, 4)) as charges_amount,
+    cast(coalesce(sum(case when line_type in ('return', 'cancellation') then reporting_amount else 0 end), 0) as decimal(18, 4)) as returns_amount,
+    cast(coalesce(sum(case when line_type = 'adjustment' then reporting_amount else 0 end), 0) as decimal(18, 4)) as adjustments_amount,
+    cast(coalesce(sum(reporting_amount), 0) as decimal(18, 4)) as amount
 from counted
 group by order_id

@@ -9,12 +9,12 @@ columns:
   product_name: its one name, see core.product_names
   is_charge: whether the code is postage, a fee or the like and no product on all of its lines
   category: its category, where the export gives it
-  last_unit_price: the unit price of its latest sale, null if never sold [currency]
+  last_unit_price: the unit price of its latest sale, null if never sold [that sale's currency]
   first_sold_at: its first sale, null if never sold [store time]
   last_sold_at: its latest sale, null if never sold [store time]
   orders: orders with a sale of it [orders]
   units: units sold, before returns [units]
-  sales_amount: value sold after discount, before returns [currency]
+  sales_amount: value sold after discount, before returns [reporting currency]
 */
 with sold_in as (
     select distinct product_id, order_id
@@ -37,7 +37,7 @@ figures as (
         min(case when line_type = 'sale' then order_ts end) as first_sold_at,
         max(case when line_type = 'sale' then order_ts end) as last_sold_at,
         cast(sum(case when line_type = 'sale' then quantity else 0 end) as decimal(18, 4)) as units,
-        cast(sum(case when line_type = 'sale' then amount else 0 end) as decimal(18, 4)) as sales_amount
+        cast(coalesce(sum(case when line_type = 'sale' then reporting_amount else 0 end), 0) as decimal(18, 4)) as sales_amount
     from core.order_lines
     where not is_duplicate
     group by product_id

@@ -12,7 +12,7 @@ columns:
   as_of: the day at whose start the scores hold
   recency_days: days from the last order's day to as_of [days]
   frequency: orders [orders]
-  monetary: value of what was bought, in total [currency]
+  monetary: value of what was bought, in total [reporting currency]
   r_score: 5 for the most recent, 1 for the least
   f_score: 5 for the most orders, 1 for the fewest
   m_score: 5 for the highest value, 1 for the lowest
@@ -54,7 +54,7 @@ measures as (
         as_of.as_of,
         date_diff('day', max(kept_lines.order_date), as_of.as_of) as recency_days,
         count(distinct kept_lines.order_id) as frequency,
-        cast(sum(kept_lines.amount) as decimal(18, 4)) as monetary
+        cast(coalesce(sum(kept_lines.amount), 0) as decimal(18, 4)) as monetary
     from kept_lines
     cross join as_of
     where kept_lines.quantity > 0

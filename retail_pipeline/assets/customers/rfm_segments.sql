@@ -8,11 +8,11 @@ columns:
   customers: customers in it [customers]
   share_customers: of all scored customers [share]
   orders: their orders [orders]
-  revenue: value of what they bought [currency]
+  revenue: value of what they bought [reporting currency]
   share_revenue: of the value of all scored customers [share]
   avg_recency_days: mean days since their last order [days]
   avg_frequency: mean orders a customer [orders]
-  avg_monetary: mean value a customer [currency]
+  avg_monetary: mean value a customer [reporting currency]
 */
 select
     segment,

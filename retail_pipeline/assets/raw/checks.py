@@ -61,7 +61,11 @@ CHECKS: list[TableCheck] = [
             coalesce(loaded.rows, 0) as loaded,
             coalesce(rejected.rows, 0) as rejected
         from raw.drops
-        left join (select drop_id, count(*) as rows from raw.transactions group by 1) as loaded using (drop_id)
+        left join (
+            select drop_id, count(*) as rows
+            from (select drop_id from raw.transactions union all select drop_id from raw.currency_rates)
+            group by drop_id
+        ) as loaded using (drop_id)
         left join (select drop_id, count(*) as rows from raw.rejected_rows group by 1) as rejected using (drop_id)
         where drops.rows_loaded <> coalesce(loaded.rows, 0)
             or drops.rows_rejected <> coalesce(rejected.rows, 0)
@@ -81,12 +85,12 @@ CHECKS: list[TableCheck] = [
         "rows_are_of_one_drop",
         "every line belongs to a drop of the ledger and stands there once",
         """
-        select drop_id, source_row, count(*) as rows
+        select drop_id, source_row, source_part, count(*) as rows
         from raw.transactions
-        group by drop_id, source_row
+        group by drop_id, source_row, source_part
         having count(*) > 1
         union all
-        select lines.drop_id, null, count(*)
+        select lines.drop_id, null, null, count(*)
         from raw.transactions as lines
         anti join raw.drops using (drop_id)
         group by lines.drop_id

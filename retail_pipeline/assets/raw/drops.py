@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from retail_pipeline.assets.sql_assets import OWNERS, asset_key, freshness, table_metadata
+from retail_pipeline.ingest.formats.known import known_formats
 from retail_pipeline.ingest.loader import load_drops
-from retail_pipeline.ingest.raw_tables import FORMATS_TABLE, RAW_TABLES, RawTable, format_rows
+from retail_pipeline.ingest.raw_tables import FORMATS_TABLE, RAW_TABLES, RawTable, format_row
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.resource import WarehouseResource
 from retail_pipeline.warehouse.warehouse import Materialisation, Warehouse
@@ -59,10 +60,17 @@ def build_raw_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 def write_formats(warehouse: Warehouse) -> Materialisation:
-    """The registry of formats into ``raw.formats``."""
+    """The formats there are into ``raw.formats``, and those of loaded drops that are there no longer."""
+    rows = {format_.name: format_row(format_) for format_ in known_formats(warehouse.settings)}
+    if warehouse.exists(FORMATS_TABLE.name):
+        names = list(FORMATS_TABLE.columns)
+        used = warehouse.execute(
+            f"select {', '.join(names)} from raw.formats semi join raw.drops using (format) order by format"
+        ).fetchall()
+        rows = {row[0]: dict(zip(names, row, strict=True)) for row in used} | rows
     return warehouse.write_rows(
         FORMATS_TABLE.name,
-        format_rows(),
+        list(rows.values()),
         types={name: type_ for name, (type_, _) in FORMATS_TABLE.columns.items()},
         row_is=FORMATS_TABLE.row,
         columns=FORMATS_TABLE.descriptions,

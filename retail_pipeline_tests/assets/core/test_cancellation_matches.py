@@ -52,6 +52,8 @@ class Event:
             "line_type": kind,
             "order_ts": START + timedelta(minutes=self.minute),
             "order_date": START.date(),
+            "reporting_amount": self.amount,
+            "is_allocated": False,
         }
 
 
@@ -246,7 +248,8 @@ def test_what_happens_later_changes_no_match_known_before(tables: Tables, rows: 
 def test_the_parts_of_a_sale_undone_as_a_whole_add_up_to_its_amount(
     tables: Tables, quantity: int, amount: int, cuts: list[float]
 ) -> None:
-    sale = {**plus(0, "1").row(), "order_id": "sale", "quantity": quantity * STEP, "amount": amount * STEP}
+    sale = {**plus(0, "1").row(), "order_id": "sale", "quantity": quantity * STEP}
+    sale["amount"] = sale["reporting_amount"] = amount * STEP
     left, rows = quantity, [sale]
     for number, share in enumerate(cuts):
         taken = max(1, int(left * share)) if left else 0
@@ -261,7 +264,7 @@ def test_the_parts_of_a_sale_undone_as_a_whole_add_up_to_its_amount(
 
 
 def test_a_third_of_a_line_is_rounded_down_and_the_last_part_takes_the_rest(tables: Tables) -> None:
-    rows = [{**plus(0, "3").row(), "order_id": "s", "amount": Decimal("10")}]
+    rows = [{**plus(0, "3").row(), "order_id": "s", "amount": Decimal(10), "reporting_amount": Decimal(10)}]
     rows += [{**minus(minute, "1").row(), "order_id": f"c{minute}"} for minute in (1, 2, 3)]
     amounts = [match[5] for match in matches(tables, rows)]
     assert amounts == [Decimal("3.3333"), Decimal("3.3333"), Decimal("3.3334")]

@@ -5,8 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from retail_pipeline.home import Home
-from retail_pipeline.ingest import raw_tables
-from retail_pipeline.ingest.formats import FORMATS
+from retail_pipeline.ingest.formats import FORMATS, known
 from retail_pipeline_tests.assets.store_tables import TO_ORDER_LINES, built, online_retail_csv, rows_of
 from retail_pipeline_tests.stores import write_drop
 
@@ -32,6 +31,6 @@ def test_a_changed_rule_reclassifies_lines_loaded_before(home: Home, monkeypatch
         else format_
         for format_ in FORMATS
     ]
-    monkeypatch.setattr(raw_tables, "FORMATS", changed)
+    monkeypatch.setattr(known, "FORMATS", changed)
     with built(home, only=TO_ORDER_LINES) as warehouse:
         assert rows_of(warehouse, LINE_TYPES) == [{"product_id": "WRAP", "line_type": "charge", "is_charge": True}]
