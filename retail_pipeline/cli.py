@@ -84,6 +84,26 @@ def add(home: Home, files: tuple[Path, ...], format_name: str | None) -> None:
     sys.exit(add_files(home, console, errors, files, format_name))
 
 
+@main.group(invoke_without_command=True)
+@click.pass_context
+def drops(context: click.Context) -> None:
+    """List the loaded files; 'drops remove NAME' takes out what one brought."""
+    if context.invoked_subcommand is None:
+        from retail_pipeline.console.drops import print_drops
+
+        print_drops(context.obj, console)
+
+
+@drops.command("remove")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.pass_obj
+def remove_drops(home: Home, names: tuple[str, ...]) -> None:
+    """Take loaded files out again, and publish: their lines go, orders that they replaced stand again."""
+    from retail_pipeline.console.run import run_pipeline
+
+    sys.exit(run_pipeline(home, console, remove=names))
+
+
 @main.command()
 @click.argument("name", type=click.Choice(["online-retail"]))
 @click.option("--from", "url", metavar="URL", help="A mirror: the file itself, or a zip archive with it.")

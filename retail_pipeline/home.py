@@ -70,6 +70,11 @@ class Home:
         return self.root / "privacy.key"
 
     @property
+    def withdrawn(self) -> Path:
+        """Where files go that were taken out of ``drops/`` with 'retail drops remove'."""
+        return self.root / "withdrawn"
+
+    @property
     def exports(self) -> Path:
         return self.root / "exports"
 

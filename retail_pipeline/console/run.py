@@ -17,6 +17,7 @@ from retail_pipeline import errors
 from retail_pipeline.errors import SelectionError, SnapshotMissingError
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import list_drops
+from retail_pipeline.ingest.formats.known import known_formats
 from retail_pipeline.settings import load_settings
 from retail_pipeline.warehouse.bookkeeping import first_row
 from retail_pipeline.warehouse.reader import open_snapshot, withheld_notice
@@ -46,7 +47,13 @@ class RunOutcome:
 
 
 def run_pipeline(
-    home: Home, console: Console, *, select: str | None = None, reload: Sequence[str] = (), full: bool = False
+    home: Home,
+    console: Console,
+    *,
+    select: str | None = None,
+    reload: Sequence[str] = (),
+    remove: Sequence[str] = (),
+    full: bool = False,
 ) -> int:
     """Load new drops, materialise, check, publish; returns the exit code.
 
@@ -56,11 +63,15 @@ def run_pipeline(
         A Dagster asset selection, or table names separated by commas; everything if None.
     reload
         Files in drops/ to load again.
+    remove
+        Loaded files to take out.
     full
         Build incremental tables as a whole.
     """
-    load_settings(home)
+    known_formats(load_settings(home))
     is_empty = not list_drops(home) and not home.working_database.exists()
+    if is_empty and remove:
+        raise SelectionError(f"{remove[0]} is not loaded, so it cannot be removed: nothing is.")
     if is_empty and reload:
         raise SelectionError(f"{reload[0]} is not in {home.drops}, so it cannot be loaded again: there are no files.")
     if is_empty and not select:
@@ -70,11 +81,12 @@ def run_pipeline(
 
     prepare_dagster_home(home)
     before = current_snapshot(home)
-    outcome = _execute(home, console, select, list(reload), full)
+    changes = {name: list(files) for name, files in (("reload", reload), ("remove", remove)) if files}
+    outcome = _execute(home, console, select, changes, full)
     return _summarise(home, console, outcome, published=current_snapshot(home) != before)
 
 
-def _execute(home: Home, console: Console, select: str | None, reload: list[str], full: bool) -> RunOutcome:
+def _execute(home: Home, console: Console, select: str | None, changes: dict[str, list[str]], full: bool) -> RunOutcome:
     from retail_pipeline.assets.raw.drops import LOAD_OP
     from retail_pipeline.automation.jobs import REFRESH
     from retail_pipeline.console.dagster_home import open_instance
@@ -84,11 +96,11 @@ def _execute(home: Home, console: Console, select: str | None, reload: list[str]
     definitions = build_defs(home)
     job = definitions.resolve_job_def(REFRESH)
     selection = _resolve_selection(definitions, select)
-    _require_load_step(definitions, selection, reload)
+    _require_load_step(definitions, selection, changes.get("reload", []))
     steps = len(job.get_subset(asset_selection=set(selection)).nodes) if selection else len(job.nodes)
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    if reload:
-        config["ops"] = {LOAD_OP: {"config": {"reload": reload}}}
+    if changes:
+        config["ops"] = {LOAD_OP: {"config": changes}}
     run_id = str(uuid.uuid4())
     marker = RunMarker.hold(home, run_id)
     marker.retire()  # kept until the process ends: a kill before the set-up is noticed too

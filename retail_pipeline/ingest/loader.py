@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from retail_pipeline.errors import SelectionError, UnreadableDropError
-from retail_pipeline.ingest.drops import DroppedFile, as_text, content_hash, settled_drops
+from retail_pipeline.ingest.drops import DroppedFile, as_text, content_hash, list_drops, settled_drops
 from retail_pipeline.ingest.formats.known import known_formats
 from retail_pipeline.ingest.raw_tables import REFUSED_FILES, create_raw_tables
 from retail_pipeline.ingest.read_csv import stage_text
@@ -18,7 +18,7 @@ from retail_pipeline.ingest.read_parquet import stage_parquet
 from retail_pipeline.ingest.read_workbook import stage_workbook
 from retail_pipeline.ingest.staged import Staged
 from retail_pipeline.ingest.unpack import unpack_lines
-from retail_pipeline.ingest.write_drop import CHANGED_TABLES, rename_drop, replace_drop
+from retail_pipeline.ingest.write_drop import CHANGED_TABLES, remove_drops, rename_drop, replace_drop
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 ZIP_MAGIC, OLE_MAGIC, PARQUET_MAGIC = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
@@ -52,12 +52,17 @@ class _FileChangedError(Exception):
 
 
 def load_drops(
-    warehouse: Warehouse, reload: Sequence[str] = (), say: Callable[[str], None] = lambda _: None
+    warehouse: Warehouse,
+    reload: Sequence[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+    remove: Sequence[str] = (),
 ) -> LoadReport:
     """Load what is new in ``drops/``. A file that cannot be read is refused and holds up no other.
 
     Parameters
     ----------
+    remove
+        Names of loaded files whose lines are to go first; those still in ``drops/`` are put into ``withdrawn/``.
     reload
         Names of files to load again: all lines that files of this name brought before go, in the same transaction.
     say
@@ -69,6 +74,8 @@ def load_drops(
         when a name to reload is not in ``drops/``, or still grows.
     """
     create_raw_tables(warehouse)
+    for name in remove:
+        _withdraw(warehouse, name, say)
     ingest = warehouse.settings.ingest
     drops, growing = settled_drops(warehouse.home, ingest.settle_seconds, ingest.wait_seconds)
     _check_reload(warehouse, reload, drops, growing)
@@ -229,6 +236,28 @@ def _load(
     )
     assert row is not None
     return LoadedDrop(drop.name, *row)
+
+
+def _withdraw(warehouse: Warehouse, name: str, say: Callable[[str], None]) -> None:
+    """Take out what a file brought, and the file out of ``drops/``, which goes first: it must not be loaded again."""
+    found = warehouse.execute("select drop_id from raw.drops where file_name = ?", [name]).fetchall()
+    if not found:
+        names = [row[0] for row in warehouse.execute("select distinct file_name from raw.drops order by 1").fetchall()]
+        raise SelectionError(
+            f"{name} is not loaded, so it cannot be removed. Loaded are: {', '.join(names) or 'none'}."
+        )
+    path = next((drop.path for drop in list_drops(warehouse.home) if drop.name == name), None)
+    if path is not None:
+        target = warehouse.home.withdrawn / name
+        number = 2
+        while target.exists():
+            target = target.with_name(f"{path.stem}-{number}{path.suffix}")
+            number += 1
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, target)
+    with warehouse.transaction():
+        remove_drops(warehouse, [drop_id for (drop_id,) in found])
+    say(f"{name}: removed" + (f"; the file is in {target}" if path is not None else ""))
 
 
 def _why_refused(drop: DroppedFile, error: Exception) -> str:

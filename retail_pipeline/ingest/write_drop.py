@@ -41,6 +41,13 @@ def replace_drop(
     warehouse.execute("drop table removed_orders")
 
 
+def remove_drops(warehouse: Warehouse, drop_ids: Sequence[str]) -> None:
+    """Take all that drops brought out again; orders that they replaced stand again."""
+    _remove(warehouse, drop_ids)
+    _record_change(warehouse, drop_ids, first_load=False)
+    warehouse.execute("drop table removed_orders")
+
+
 def rename_drop(warehouse: Warehouse, drop_id: str, file_name: str) -> None:
     """Note the new name of a loaded file; its orders count as changed, for names decide which equal line is first."""
     warehouse.execute("update raw.drops set file_name = ? where drop_id = ?", [file_name, drop_id])

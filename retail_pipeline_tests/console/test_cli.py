@@ -56,7 +56,7 @@ def published(home: Home) -> Home:
 
 def test_help_lists_every_command() -> None:
     output = retail("--help").output
-    for command in ("demo", "run", "add", "ui", "sql", "status", "export", "simulate"):
+    for command in ("demo", "run", "add", "drops", "ui", "sql", "status", "export", "simulate"):
         assert f"\n  {command} " in output
 
 
@@ -206,6 +206,29 @@ def test_reload_replaces_what_a_file_brought(published: Home) -> None:
     write_drop(published, "may.csv", canonical(LINES[:1]))
     assert retail("run", "--reload", "may.csv").exit_code == 0
     assert retail("sql", "select count(*) from raw.transactions", "--csv").output.splitlines()[1] == "1"
+
+
+def test_a_removed_file_goes_with_its_lines_and_is_not_loaded_again(published: Home) -> None:
+    write_drop(published, "june.csv", canonical([("9", "2024-06-01 10:00:00", "C9", "P1", "Bowl", 1, "3.50", "UK")]))
+    assert retail("run").exit_code == 0
+    listed = retail("drops").output
+    assert "may.csv" in listed
+    assert "june.csv" in listed
+    removed = retail("drops", "remove", "june.csv")
+    assert removed.exit_code == 0, removed.output
+    assert "june.csv: removed" in removed.output
+    assert (published.root / "withdrawn" / "june.csv").exists()
+    for _ in range(2):
+        assert retail("sql", "select count(*) as n from core.orders", "--csv").output.splitlines()[1] == "2"
+        assert retail("run").exit_code == 0
+    assert "june.csv" not in retail("drops").output
+
+
+def test_removing_an_unknown_file_names_those_that_are_loaded(published: Home) -> None:
+    result = retail("drops", "remove", "june.csv")
+    assert result.exit_code == 1
+    assert "june.csv is not loaded" in result.output
+    assert "may.csv" in result.output
 
 
 def test_reload_of_an_unknown_file_names_those_there_are(published: Home) -> None:

@@ -16,9 +16,10 @@ LOAD_OP = "load_drops"
 
 
 class LoadConfig(dg.Config):
-    """What to load beyond the new files: ``reload`` names files in drops/ that are to be loaded again."""
+    """What to do beyond loading new files: ``reload`` names files to load again, ``remove`` those to take out."""
 
     reload: list[str] = []  # noqa: RUF012 - a pydantic field, copied for each instance
+    remove: list[str] = []  # noqa: RUF012
 
 
 def build_raw_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -28,7 +29,7 @@ def build_raw_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     def load(context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource) -> Iterator[object]:
         opened = warehouse.warehouse
         with opened.remembered_failure(*(table.name for table in RAW_TABLES)):
-            report = load_drops(opened, config.reload, context.log.info)
+            report = load_drops(opened, config.reload, context.log.info, config.remove)
         figures = {
             "files_loaded": len(report.loaded),
             "files_known": len(report.known),

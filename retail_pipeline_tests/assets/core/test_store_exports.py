@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from retail_pipeline.home import Home
+from retail_pipeline.ingest.loader import load_drops
 from retail_pipeline_tests.assets.store_tables import Row, built, one_row, rows_of
 from retail_pipeline_tests.ingest.exports import export, shopify_line, shopify_order
 from retail_pipeline_tests.ingest.test_store_exports import (
@@ -14,7 +15,7 @@ from retail_pipeline_tests.ingest.test_store_exports import (
     woocommerce_item,
     woocommerce_order,
 )
-from retail_pipeline_tests.stores import write_drop
+from retail_pipeline_tests.stores import opened, write_drop
 
 LINES = (
     "select order_id, line_type, product_id, quantity, discount, amount, order_ts, is_allocated from core.order_lines "
@@ -192,6 +193,20 @@ def test_the_version_of_an_order_whose_export_reaches_furthest_stands_whichever_
             {"file_name": "monday.csv", "lines": 2, "stands": False},
             {"file_name": "tuesday.csv", "lines": 1, "stands": True},
         ]
+
+
+def test_what_a_removed_drop_replaced_returns(home: Home) -> None:
+    for name, content in NIGHTS.items():
+        write_drop(home, f"{name}.csv", content)
+    assert standing(home) == STANDING
+    with opened(home) as warehouse:
+        load_drops(warehouse, remove=["tuesday.csv"])
+    assert standing(home) == [
+        ("#1", "sale", "MUG", "2", "60.0000"),
+        ("#1", "sale", "TOTE", "1", "40.0000"),
+        ("#3", "sale", "TOTE", "1", "40.0000"),
+    ]
+    assert (home.withdrawn / "tuesday.csv").read_text() == NIGHTS["tuesday"]
 
 
 def test_the_same_order_of_two_stores_is_two_orders(home: Home) -> None:
