@@ -105,6 +105,19 @@ def remove_drops(home: Home, names: tuple[str, ...]) -> None:
 
 
 @main.command()
+@click.argument("customer")
+@click.pass_obj
+def forget(home: Home, customer: str) -> None:
+    """Take a customer's identity out of everything that is kept; totals stay.
+
+    CUSTOMER is their id as the store exports it (an e-mail address, a name), or as it stands in the tables.
+    """
+    from retail_pipeline.console.forget import forget as forget_customer
+
+    sys.exit(forget_customer(home, console, customer))
+
+
+@main.command()
 @click.argument("name", type=click.Choice(["online-retail"]))
 @click.option("--from", "url", metavar="URL", help="A mirror: the file itself, or a zip archive with it.")
 @click.pass_obj

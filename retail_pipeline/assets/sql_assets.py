@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from retail_pipeline.assets.sql_parameters import sql_parameters
+from retail_pipeline.ingest.privacy import MASK, PERSONAL
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.resource import WarehouseResource
 from retail_pipeline.warehouse.sql_file import SqlTable, read_sql_table
@@ -86,10 +87,16 @@ def table_metadata(warehouse: Warehouse, built: Materialisation, columns: Mappin
 
 
 def _preview(warehouse: Warehouse, table: str) -> str:
-    """The first rows as a Markdown table."""
+    """The first rows as a Markdown table, without what would tell who a customer is."""
     result = warehouse.execute(f"from {table} limit {PREVIEW_ROWS}")
     names = [column[0] for column in result.description or []]
-    rows = [[str("" if value is None else value) for value in row] for row in result.fetchall()]
+    rows = [
+        [
+            "" if value is None else MASK if name in PERSONAL else str(value)
+            for name, value in zip(names, row, strict=True)
+        ]
+        for row in result.fetchall()
+    ]
     lines = [names, ["---"] * len(names), *rows]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines

@@ -12,6 +12,7 @@ import dagster as dg
 
 from retail_pipeline.assets.sql_assets import asset_key
 from retail_pipeline.assets.sql_parameters import sql_parameters
+from retail_pipeline.ingest.privacy import MASK, PERSONAL
 from retail_pipeline.warehouse.bookkeeping import CheckOutcome
 from retail_pipeline.warehouse.resource import WarehouseResource
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -75,7 +76,8 @@ def no_rows(
         names = [column[0] for column in result.description or []]
         shown = "; ".join(
             ", ".join(
-                f"{name} {_shorten(str(value), SHOWN_CHARACTERS)}" for name, value in zip(names, row, strict=True)
+                f"{name} {MASK if name in PERSONAL else _shorten(str(value), SHOWN_CHARACTERS)}"
+                for name, value in zip(names, row, strict=True)
             )
             for row in result.fetchall()
         )

@@ -24,6 +24,8 @@ HASH_DIGITS = 32
 EMAIL = re.compile(r"(?<![\w.+'%&-])[\w.+'%&-]+@[\w-]+(?:\.[\w-]+)+")
 SQL_EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 MASK = "***"
+PERSONAL = ("customer_id", "raw")
+"""Columns of the warehouse that are not shown in logs and messages."""
 LETTER, LONG_NUMBER = re.compile(r"[^\W\d_]"), re.compile(r"\d{5,}")
 
 

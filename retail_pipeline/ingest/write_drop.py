@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.ingest.drops import DroppedFile
+from retail_pipeline.ingest.forget import make_guests_of_forgotten
 from retail_pipeline.ingest.parse_lines import LineParser
 from retail_pipeline.ingest.privacy import Pseudonyms
 from retail_pipeline.ingest.raw_tables import CURRENCY_RATES, DROPS, REJECTED_ROWS, SKIPPED_SHEETS, TRANSACTIONS
@@ -82,6 +83,7 @@ def _write_lines(warehouse: Warehouse, staged: Staged, drop_id: str, store: str 
         f"select $drop_id, source_row, {', '.join(columns.values())} from ({select}) where reason is null",
         parameters,
     )
+    make_guests_of_forgotten(warehouse, drop_id)
     loaded = warehouse.count(target.table) - before
     _write_rejects(warehouse, staged, staged.rejects, drop_id)
     if loaded + len(staged.rejects) < staged.rows_read:

@@ -89,6 +89,11 @@ def current_snapshot(home: Home) -> Path | None:
     return target if target.is_file() else None
 
 
+def snapshots(home: Home) -> list[Path]:
+    """The kept snapshots, the oldest first."""
+    return sorted(home.snapshots.glob("warehouse-*.duckdb"))
+
+
 def connect_as_reader(path: Path) -> duckdb.DuckDBPyConnection:
     """A connection to a snapshot that can reach nothing else: read-only, no files, no network, no settings.
 
@@ -142,7 +147,7 @@ def publish(warehouse: Warehouse, keep: int, ending: RunEnd | None = None) -> Pa
         temporary.chmod(0o444)  # a client that forgets read_only must not write into what others read
         temporary.rename(final)
         _sync_folder(home.snapshots)
-        _point_link(home.warehouse_link, final)
+        point_link(home.warehouse_link, final)
     except (duckdb.Error, OSError, PublishError) as error:
         for path in (temporary, temporary.with_name(temporary.name + ".wal"), final):
             with contextlib.suppress(OSError):
@@ -213,7 +218,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _point_link(link: Path, target: Path) -> None:
+def point_link(link: Path, target: Path) -> None:
+    """Let readers find another snapshot from now on."""
     temporary = link.with_name(f".{link.name}.new")
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(os.path.relpath(target, link.parent))
@@ -226,7 +232,7 @@ def forget_withholding(home: Home) -> None:
 
 
 def _drop_old(home: Home, keep: int, newest: Path) -> None:
-    older = sorted(path for path in home.snapshots.glob("warehouse-*.duckdb") if path != newest)
+    older = [path for path in snapshots(home) if path != newest]
     for path in older[: max(0, len(older) - (keep - 1))]:
         with contextlib.suppress(OSError):  # the next publish tries again
             path.unlink()
