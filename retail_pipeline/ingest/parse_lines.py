@@ -25,6 +25,7 @@ MOST_MONEY = 10**11
 SMALLEST = {MONEY: "0.0001", RATE: "0.0000000001"}
 NO_IDS = ("NULL", "null", r"\N", "NaN", "nan", "None", "<NA>", "#N/A")
 """How databases, pandas and spreadsheets write that there is no id."""
+ODD_ID = rf"^$|^[\s\x{{a0}}=]|[\s\x{{a0}}]$|\.0$|^(?:{'|'.join(map(re.escape, NO_IDS))})$"
 OUTER_BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 PLACE = ("source_row", "source_part")
 
@@ -172,13 +173,12 @@ class LineParser:
         if kind in (TIMESTAMP, DATE):
             example = self._format.timestamp_example
             what = f"a date and time such as {example}" if kind == TIMESTAMP else f"a date such as {example[:10]}"
+            fault = f"' is not {what}'"
             if kind == TIMESTAMP and not self._timezone and not self._format.has_offsets:
-                branches.append(
-                    f"when regexp_matches({text}, '{OFFSET_TIMESTAMP}') then '{header} ''' || {shown} || ''' has an "
-                    "offset from UTC; set ingest.timezone to the store''s time zone'"
-                )
+                remedy = "' has an offset from UTC; set ingest.timezone to the store''s time zone'"
+                fault = f"case when regexp_matches({text}, '{OFFSET_TIMESTAMP}') then {remedy} else {fault} end"
             branches.append(
-                f"when {text} is not null and {name} is null then '{header} ''' || {shown} || ''' is not {what}'"
+                f"when {text} is not null and {name} is null then '{header} ''' || {shown} || '''' || {fault}"
             )
         elif kind in SQL_TYPES:
             most = MOST.get(name, MOST_MONEY)
@@ -197,9 +197,13 @@ class LineParser:
 
 
 def _cleaned_id(text: str, *, keep_blanks: bool) -> str:
-    """An id: a number that a spreadsheet made of it loses its '.0'; all else stays, leading zeros included."""
+    """An id: a number that a spreadsheet made of it loses its '.0'; all else stays, leading zeros included.
+
+    One look tells the many that stay as they are.
+    """
     trimmed = f"trim({text}, {OUTER_BLANKS})"
     branches = (
+        f"when not regexp_matches({text}, {_quoted(ODD_ID)}) then {text}",
         f"when {trimmed} in ('', {', '.join(map(_quoted, NO_IDS))}) then null",
         rf"when ends_with({trimmed}, '.0') and regexp_full_match({trimmed}, '\d+\.0') "
         f"then left({trimmed}, length({trimmed}) - 2)",

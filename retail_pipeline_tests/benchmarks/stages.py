@@ -2,6 +2,7 @@
 
 import gzip
 import importlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import duckdb
 
 from retail_pipeline.home import Home
 from retail_pipeline_tests.real_data import LONG_AGO, ONLINE_RETAIL
@@ -53,6 +56,49 @@ def drop_online_retail(home: Home) -> None:
             lines = part.read_bytes().split(b"\n", 1)
             whole.write(b"\n".join(lines) if place == 0 else lines[1])
     os.utime(target, (LONG_AGO, LONG_AGO))
+
+
+def drop_many(home: Home, copies: int) -> None:
+    """Put so many copies of the 541,909 lines into a home's drops, each of other orders and customers."""
+    drop_online_retail(home)
+    (whole,) = home.drops.iterdir()
+    names = ("InvoiceNo", "CustomerID") if ONLINE_RETAIL.exists() else ("order_id", "customer_id")
+    with duckdb.connect() as connection:
+        if ONLINE_RETAIL.exists():
+            whole.write_text(whole.read_text(encoding="cp1252"))
+        connection.execute(f"create table lines as from read_csv('{whole}', all_varchar = true, header = true)")
+        whole.unlink()
+        for copy in range(copies):
+            renamed = ", ".join(f"{name} || '{copy:02}' as {name}" for name in names)
+            target = home.drops / f"part-{copy:03}.csv"
+            connection.execute(f"copy (select * replace ({renamed}) from lines) to '{target}' (header)")
+            os.utime(target, (LONG_AGO, LONG_AGO))
+
+
+def drop_a_day(home: Home) -> None:
+    """Put one more day of lines into a home's drops: orders and customers known and new, and cancellations."""
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+    lines = []
+    for order, line in itertools.product(range(1500), range(12)):
+        number, quantity = (f"C9{order:05}", -1) if order % 20 == 0 else (f"9{order:05}", 1 + line)
+        lines.append(
+            f"{number},{22000 + line * 7},LINE {line},{quantity},12/10/2011 {8 + order % 10}:26,2.55,"
+            f"{12346 + (order % 900)}{order % 100:02},United Kingdom"
+        )
+    path = home.drops / "day.csv"
+    path.write_text("\n".join([header, *lines]) + "\n")
+    os.utime(path, (LONG_AGO, LONG_AGO))
+
+
+def build_all(home: Home) -> None:
+    """Load the drops, build core and RFM, publish; without Dagster."""
+    from retail_pipeline.warehouse.snapshot import publish
+    from retail_pipeline_tests.stores import opened
+    from retail_pipeline_tests.tables import build_tables
+
+    with opened(home) as warehouse:
+        build_tables(warehouse, ["core", "customers"])
+        publish(warehouse, keep=1)
 
 
 def refresh_once(home: Home) -> None:
