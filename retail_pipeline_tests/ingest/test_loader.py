@@ -542,3 +542,14 @@ def test_the_workbook_equals_the_first_lines_of_the_csv_in_every_column(
             )
     assert len(found[0]) == 49_999
     assert found[0] == found[1]
+
+
+def test_tables_of_an_earlier_release_get_the_columns_they_lack(warehouse: Warehouse) -> None:
+    put(warehouse, "a.csv", 1)
+    load_drops(warehouse)
+    for column in ("source_part", "cancelled_ts"):
+        warehouse.execute(f"alter table raw.transactions drop column {column}")
+    put(warehouse, "b.csv", 2)
+    load_drops(warehouse)
+    rows = warehouse.execute("select order_id, source_part, cancelled_ts from raw.transactions order by 1").fetchall()
+    assert rows == [("1", 1, None), ("2", 1, None)]

@@ -176,7 +176,10 @@ lines as (
         ) as is_adjustment_order,
         coalesce(behind_the_first.occurrence > 1, false) as is_duplicate,
         coalesce(behind_the_first.copy > 1, false) as is_reexported,
-        coalesce(behind_the_first.place, 1) as place
+        case
+            when formats.same_order = 'replace' then lines.source_row * 1000000 + lines.source_part
+            else coalesce(behind_the_first.place, 1)
+        end as place
     from raw.transactions as lines
     join raw.drops as drops on lines.drop_id = drops.drop_id
     join raw.formats as formats on drops.format = formats.format
@@ -211,6 +214,7 @@ valued as (
                 then cast(returned_amount - cast(returned_quantity as decimal(19, 4)) * unit_price as decimal(18, 4))
             else discount
         end as discount,
+        case when is_allocated then 2 when is_duplicate then 1 else 0 end as lateness,
         case when is_allocated then 0 else allocated_discount end as allocated_discount,
         cast(
             case
@@ -227,9 +231,8 @@ select
     row_number() over (
         partition by lines.order_id
         order by
-            lines.is_allocated, lines.is_duplicate, lines.exported_line_no, lines.order_ts,
-            lines.exported_product_id, lines.quantity desc, lines.unit_price, lines.place, lines.drop_id,
-            lines.source_row, lines.source_part
+            lines.lateness, lines.exported_line_no, lines.order_ts, lines.exported_product_id, lines.quantity desc,
+            lines.unit_price, lines.place
     ) as line_no,
     case
         when lines.is_allocated then lines.return_type
