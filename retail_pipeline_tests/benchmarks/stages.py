@@ -27,6 +27,7 @@ class Stage:
 
     ``prepare`` readies the home before each run and is not timed; ``work`` is timed from inside its process, without
     the start of Python and without ``imports``; ``limit_seconds`` and ``limit_gib`` are the budget on two cores.
+    Large stages run only when asked for, and no more than ``most_runs`` times.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Stage:
     work: Callable[[Home], None]
     limit_gib: float | None = None
     imports: tuple[str, ...] = ()
+    most_runs: int | None = None
+    is_large: bool = False
 
 
 def drop_online_retail(home: Home) -> None:
@@ -136,6 +139,15 @@ def _nothing(home: Home) -> None:
     home.create()
 
 
+def build_and_drop_a_day(home: Home, copies: int) -> None:
+    """Bring a home to the state after a large refresh, with a day's drop waiting."""
+    drop_many(home, copies)
+    build_all(home)
+    drop_a_day(home)
+
+
+IMPORTS = ("retail_pipeline_tests.stores", "retail_pipeline_tests.tables")
+
 STAGES = [
     Stage("load", "load the code location", 2, _nothing, load_code_location),
     Stage(
@@ -144,11 +156,41 @@ STAGES = [
         3,
         drop_online_retail,
         ingest_and_core,
-        imports=("retail_pipeline_tests.stores", "retail_pipeline_tests.tables"),
+        imports=IMPORTS,
     ),
     Stage("first_run", "first 'retail run' from the shell", 180, drop_online_retail, retail_run, 3),
     Stage("refresh", "'retail run' from the shell, nothing new", 30, refresh_once, retail_run, 3),
-]
+    Stage(
+        "times_10",
+        "raw, core, RFM, snapshot, 5.4 million lines",
+        18,
+        lambda home: drop_many(home, 10),
+        build_all,
+        14,
+        imports=IMPORTS,
+        most_runs=3,
+        is_large=True,
+    ),
+    Stage(
+        "times_100",
+        "raw, core, RFM, snapshot, 54 million lines",
+        180,
+        lambda home: drop_many(home, 100),
+        build_all,
+        14,
+        imports=IMPORTS,
+        most_runs=1,
+        is_large=True,
+    ),
+    Stage(
+        "day_10", "a day's drop on 5.4 million lines", 5, lambda home: build_and_drop_a_day(home, 10), build_all, 14,
+        imports=IMPORTS, most_runs=3, is_large=True,
+    ),
+    Stage(
+        "day_100", "a day's drop on 54 million lines", 45, lambda home: build_and_drop_a_day(home, 100), build_all, 14,
+        imports=IMPORTS, most_runs=1, is_large=True,
+    ),
+]  # fmt: skip
 
 
 def main() -> None:
