@@ -10,6 +10,7 @@ from rich.console import Console
 
 from retail_pipeline.console.explain import explain
 from retail_pipeline.console.staged_file import FileReport, staged_file, tell_of_file
+from retail_pipeline.console.unknown_file import suggest_for
 from retail_pipeline.errors import SettingsError, UnreadableDropError
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import content_hash, list_drops, loadable_name
@@ -106,6 +107,9 @@ def add_files(
         except UnreadableDropError as error:
             refused += 1
             errors.print(f"Refused: {error}", style="red", markup=False, highlight=False)
+            if mapping := suggest_for(path, home, settings):
+                say(f"# To read {path.name}, check what is guessed here and put it into {home.settings_file}:\n")
+                say(mapping)
             continue
         if only_explain:
             continue
