@@ -1,11 +1,13 @@
 """A file read as a run would read it, for those who want to know what it is before it is loaded."""
 
 import contextlib
+import heapq
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -69,15 +71,13 @@ class StagedFile:
         """What the file holds, and what of it would be rejected."""
         rejected: Counter[str] = Counter()
         first, last = None, None
-        for part in self.parts:
-            lines = self._typed(part)
+        for part, judged in zip(self.parts, self._judged, strict=True):
             rejected.update(reject.reason.split(" '")[0] for reject in part.rejects)
             for reason, count in self.warehouse.execute(
-                f"select split_part(reason, ' ''', 1), count(*) from ({lines}) where reason is not null group by 1"
+                f"select split_part(reason, ' ''', 1), count(*) from {judged} where reason is not null group by 1"
             ).fetchall():
                 rejected[reason] += count
-            moment = _moment(part)
-            span = self.warehouse.row(f"select min({moment}), max({moment}) from ({lines}) where reason is null")
+            span = self.warehouse.row(f"select min(moment), max(moment) from {judged} where reason is null")
             assert span is not None
             first = min(filter(None, (first, span[0])), default=None)
             last = max(filter(None, (last, span[1])), default=None)
@@ -89,14 +89,19 @@ class StagedFile:
     def first_lines(self, count: int) -> list[StoredLine]:
         """The first lines that would load, as they would be stored."""
         found: list[StoredLine] = []
-        for part in self.parts:
+        for part, judged in zip(self.parts, self._judged, strict=True):
             fields = {name: name for name in part.recognised.format.target.fields}
             customer, keys = self.pseudonyms.customer_sql(part.recognised)
             if "customer_id" in fields:
                 fields["customer_id"] = customer
+            wanted = (
+                f"select source_row, source_part from {judged} where reason is null "
+                f"order by source_row, source_part limit {count - len(found)}"
+            )
+            lines = f"(from {part.lines} semi join ({wanted}) using (source_row, source_part))"
             rows = self.warehouse.execute(
-                f"select source_row, {', '.join(fields.values())} from ({self._typed(part)}) where reason is null "
-                f"order by source_row, source_part limit {count - len(found)}",
+                f"select source_row, {', '.join(fields.values())} from ({self._typed(part, lines)}) "
+                "order by source_row, source_part",
                 keys,
             ).fetchall()
             found += [StoredLine(row, dict(zip(fields, values, strict=True))) for row, *values in rows]
@@ -105,20 +110,33 @@ class StagedFile:
     def first_rejects(self, count: int) -> list[Reject]:
         """The first rows that would be rejected, with their reasons as they would be kept."""
         found: list[Reject] = []
-        for part in self.parts:
+        for part, judged in zip(self.parts, self._judged, strict=True):
             rows = self.warehouse.execute(
-                f"select source_row, reason from ({self._typed(part)}) where reason is not null "
+                f"select source_row, reason from {judged} where reason is not null "
                 f"order by source_row, source_part limit {count}"
             ).fetchall()
+            rejects = [*part.rejects, *(Reject(*row) for row in rows)]
             place = f"{part.place}: " if part.place else ""
             found += [
                 Reject(reject.source_row, place + self.pseudonyms.mask_emails(reject.reason))
-                for reject in (*part.rejects, *(Reject(*row) for row in rows))
+                for reject in heapq.nsmallest(count, rejects, key=_source_row)
             ]
-        return sorted(found, key=lambda reject: reject.source_row)[:count]
+        return heapq.nsmallest(count, found, key=_source_row)
 
-    def _typed(self, part: Staged) -> str:
-        return LineParser(part.recognised, self.warehouse.settings.ingest.timezone).typed_select(part.lines)
+    @cached_property
+    def _judged(self) -> list[str]:
+        """For each of the tables, one of its lines' places, their moments, and the reasons against them."""
+        tables = []
+        for number, part in enumerate(self.parts):
+            tables.append(f"temp.judged_{number}")
+            self.warehouse.execute(
+                f"create temp table judged_{number} as select source_row, source_part, {_moment(part)} as moment, "
+                f"reason from ({self._typed(part, part.lines)})"
+            )
+        return tables
+
+    def _typed(self, part: Staged, lines: str) -> str:
+        return LineParser(part.recognised, self.warehouse.settings.ingest.timezone).typed_select(lines)
 
 
 @contextlib.contextmanager
@@ -151,6 +169,10 @@ def tell_of_file(say: Callable[[str], None], name: str, report: FileReport) -> N
         say(f"  columns not used: {', '.join(report.unused)}")
     for sheet in report.skipped:
         say(f"  sheet {sheet.name!r} is left out with its {sheet.rows:,} rows: {sheet.reason}")
+
+
+def _source_row(reject: Reject) -> int:
+    return reject.source_row
 
 
 def _moment(part: Staged) -> str:

@@ -3,6 +3,7 @@
 import codecs
 import itertools
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ ANYTHING = Format(name="anything", title="anything", required={})
 """The format of every header."""
 ANY_TABLE = OwnFormatSettings(name="any_table", columns={}, constants=dict.fromkeys(NEVER_EMPTY, "-"))
 """A mapping that fits every table."""
+NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 def suggest_for(path: Path, home: Home, settings: Settings) -> str | None:
@@ -44,7 +46,9 @@ def suggest_for(path: Path, home: Home, settings: Settings) -> str | None:
 def _is_unknown(header: Sequence[str], formats: Sequence[Format]) -> bool:
     """Whether a header, of at least two columns, is neither that of a known format nor of an export to be refused."""
     folded = [fold(name) for name in header]
-    if len(header) < 2 or any(all(fold(name) in folded for name in refusal.headers) for refusal in REFUSALS):
+    if len(header) < 2 or any(NO_TEXT.search(name) for name in header):
+        return False
+    if any(all(fold(name) in folded for name in refusal.headers) for refusal in REFUSALS):
         return False
     try:
         return recognise(header, (*formats, ANYTHING), "").format is ANYTHING

@@ -153,6 +153,7 @@ REFUSED = {
     "known, a column twice": "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country,Price\n",
     "one column": "a text\nand more of it\n",
     "empty": "",
+    "binary": b"\x03a,b\x04,c\n1,2,3\n",
     "a zip archive": b"PK\x03\x04 and so on",
     "no parquet file": b"PAR1 and so on",
 }
