@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retail_pipeline.ingest.formats.own import own_format
+from retail_pipeline.ingest.formats.recognise import recognise
 from retail_pipeline.ingest.formats.suggest import Sample, guess_columns, suggest_mapping
 from retail_pipeline.ingest.formats.value_styles import dates_of, decimal_marks, is_number
 from retail_pipeline.settings import OwnFormatSettings
@@ -226,6 +227,13 @@ def test_who_a_person_is_is_marked_as_such() -> None:
     mapping = settings_of(suggested(header, ["1", "Becher", "2", "3", "K-17", "030 123", "jane@x.example"]))
     assert "personal_ids" not in mapping
     assert mapping["personal_columns"] == ["Telefon", "E-Mail"]
+
+
+def test_blanks_in_headers_do_not_unmask_anybody() -> None:
+    header = [*NEEDED, "Customer  Name ", "Datum"]
+    given = OwnFormatSettings(**settings_of(suggested(header, ["1", "Becher", "2", "3", "Jane Example", "2024-05-31"])))
+    recognised = recognise(header, [own_format(given)], "till.csv")
+    assert recognised.personal_positions == (4,)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def suggest_mapping(sample: Sample, taken_names: Collection[str], file_name: str
     ]
     unused = [name for name in sample.header if name.strip() and name not in {*guess.used, marking}]
     if unused:
-        lines.append(f"# not used: {', '.join(map(_quoted, unused))}")
+        lines.append(f"# not used: {', '.join(map(_header, unused))}")
     return "\n".join(lines) + "\n"
 
 
@@ -146,7 +146,7 @@ def _joined(found: dict[str, str], sample: Sample) -> Guess:
 def _columns(guess: Guess) -> Iterator[str]:
     for name in ORDER:
         if name in guess.columns:
-            headers = [_quoted(header) for header in guess.columns[name]]
+            headers = [_header(header) for header in guess.columns[name]]
             value = headers[0] if len(headers) == 1 else f"[{', '.join(headers)}]"
             yield f"{name} = {value}" + (f"  # ? {TO_CHECK[name]}" if name in TO_CHECK else "")
         elif name in guess.lacking:
@@ -196,7 +196,7 @@ def _returns(sample: Sample, guess: Guess) -> tuple[str | None, list[str]]:
         kinds = sorted(set(sample.values(header))) if sample.header.count(header) == 1 else []
         values = [_quoted(kind) for kind in kinds if COMES_BACK.fullmatch(squeeze(kind))]
         if values and len(kinds) <= MOST_KINDS and header not in guess.used:
-            return header, [f"returns = {{ {_quoted(header)} = [{', '.join(values)}] }}  # ? all that says so?"]
+            return header, [f"returns = {{ {_header(header)} = [{', '.join(values)}] }}  # ? all that says so?"]
     return None, []
 
 
@@ -210,7 +210,7 @@ def _persons(sample: Sample, guess: Guess) -> Iterator[str]:
             yield 'personal_ids = "yes"'
             personal = list(dict.fromkeys([header, *personal]))
     if personal:
-        yield f"personal_columns = [{', '.join(map(_quoted, personal))}]"
+        yield f"personal_columns = [{', '.join(map(_header, personal))}]"
 
 
 def _free_name(file_name: str, taken: Collection[str]) -> str:
@@ -222,6 +222,11 @@ def _free_name(file_name: str, taken: Collection[str]) -> str:
         number += 1
         name = f"{wanted}_{number}"
     return name
+
+
+def _header(name: str) -> str:
+    """A header as it is compared, but for its case: one blank where there are more."""
+    return _quoted(" ".join(name.split()))
 
 
 def _quoted(text: str) -> str:
