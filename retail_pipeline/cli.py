@@ -76,12 +76,13 @@ def run(home: Home, select: str | None, reload: tuple[str, ...], full: bool) -> 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--format", "format_name", help="The format the files must be of.")
+@click.option("--explain", is_flag=True, help="Show how the files would be read, and add nothing.")
 @click.pass_obj
-def add(home: Home, files: tuple[Path, ...], format_name: str | None) -> None:
+def add(home: Home, files: tuple[Path, ...], format_name: str | None, explain: bool) -> None:
     """Check files, say what they are, and put them into drops/."""
     from retail_pipeline.console.add import add_files
 
-    sys.exit(add_files(home, console, errors, files, format_name))
+    sys.exit(add_files(home, console, errors, files, format_name, only_explain=explain))
 
 
 @main.group(invoke_without_command=True)

@@ -1,6 +1,7 @@
 """The documents say what is so."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from retail_pipeline.cli import main
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.formats import FORMATS
+from retail_pipeline.ingest.formats.own import own_format
+from retail_pipeline.settings import OwnFormatSettings
 from retail_pipeline.simulator import StoreParameters, simulate_store
 from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline_tests.settings_page import PAGE, settings_page
@@ -15,6 +18,7 @@ from retail_pipeline_tests.stores import refresh
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+FORMATS_PAGE = (ROOT / "docs" / "formats.md").read_text()
 TABLE_ROW = re.compile(r"^\| (?P<tables>`\w+\.\w+`.*?) \| .* \| `(?P<query>[^`]+)` \|$", re.MULTILINE)
 
 
@@ -53,6 +57,14 @@ def test_readme_lists_every_format() -> None:
         assert f"| `{format_.name}` |" in README
         first = next(iter(format_.required.values()))
         assert (first if isinstance(first, str) else first[0]) in README
+
+
+def test_the_mapping_of_the_formats_page_is_one() -> None:
+    (mapping,) = re.findall(
+        r"(?:^    .*\n|^\n(?=    ))+", FORMATS_PAGE.partition("## Your own export")[2], re.MULTILINE
+    )
+    (format_,) = tomllib.loads(mapping)["formats"]
+    assert own_format(OwnFormatSettings(**format_)).name == "till"
 
 
 def test_settings_page_is_that_of_the_settings() -> None:
