@@ -167,10 +167,10 @@ class _Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _take_nothing_for_what_it_is_not(cls, value: object, info: ValidationInfo) -> object:
-        """No setting is a switch, and no number is a date: pydantic would take them for seconds since 1970."""
+        """No switch is a number or a text, and no number is a date: pydantic would take it for seconds since 1970."""
         field = cls.model_fields[info.field_name or ""]
-        if isinstance(value, bool):
-            raise ValueError("no setting is true or false; see docs/settings.md for what it is")
+        if isinstance(value, bool) and field.annotation is not bool:
+            raise ValueError("it is not true or false; see docs/settings.md for what it is")
         is_date = date in (field.annotation, *get_args(field.annotation))
         if is_date and (isinstance(value, (int, float)) or (isinstance(value, str) and not ISO_DATE.match(value))):
             raise ValueError(A_DATE)

@@ -216,12 +216,12 @@ FILE_COMPLAINTS = {
     ),
     "a switch for a number": (
         "[ingest]\nsettle_seconds = true\n",
-        "HOME/retail.toml: ingest.settle_seconds = True is not allowed: no setting is true or false; see "
+        "HOME/retail.toml: ingest.settle_seconds = True is not allowed: it is not true or false; see "
         "docs/settings.md for what it is.",
     ),
     "a switch for a whole number": (
         "[warehouse]\nkeep_snapshots = true\n",
-        "HOME/retail.toml: warehouse.keep_snapshots = True is not allowed: no setting is true or false; see "
+        "HOME/retail.toml: warehouse.keep_snapshots = True is not allowed: it is not true or false; see "
         "docs/settings.md for what it is.",
     ),
     "too little memory": (

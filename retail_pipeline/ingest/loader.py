@@ -199,20 +199,6 @@ def _stage_by_kind(warehouse: Warehouse, path: Path, scratch: Path, say: Callabl
     return [stage_text(warehouse, path, scratch, formats)]
 
 
-def _identify(warehouse: Warehouse, drop: DroppedFile, *, again: bool) -> tuple[str, list[str]]:
-    """A file's SHA-256, and the drops whose lines go when it is loaded.
-
-    On reload, these are all that came from a file of this name; without, the earlier states of this file that it
-    continues (its first bytes are theirs to the bit), so that a line appended to a log, or a file loaded while it
-    was still being copied, is not there twice.
-    """
-    earlier = warehouse.execute(
-        "select drop_id, sha256, bytes from raw.drops where file_name = ?", [drop.name]
-    ).fetchall()
-    digest, starts = content_hash(drop.path, [size for _, _, size in earlier])
-    return digest, [drop_id for drop_id, sha256, size in earlier if again or starts.get(size) == sha256]
-
-
 def _load(
     warehouse: Warehouse, drop: DroppedFile, digest: str, replaced: Sequence[str], say: Callable[[str], None]
 ) -> LoadedDrop:

@@ -8,6 +8,7 @@ import pytest
 from retail_pipeline.errors import SettingsError
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.formats.known import known_formats
+from retail_pipeline.ingest.privacy import Pseudonyms
 from retail_pipeline.settings import load_settings
 from retail_pipeline_tests.assets.store_tables import rows_of
 from retail_pipeline_tests.stores import opened, write_drop
@@ -144,3 +145,13 @@ COMPLAINTS = {
 @pytest.mark.parametrize(("toml", "expected"), COMPLAINTS.values(), ids=COMPLAINTS)
 def test_a_mapping_that_is_wrong_is_told_what_is_allowed(home: Home, toml: str, expected: str) -> None:
     assert expected in complaint(home, toml)
+
+
+def test_customer_ids_that_are_names_are_stored_as_hashes_where_the_format_says_so(home: Home) -> None:
+    home.settings_file.write_text(TILL.replace('name = "till"', 'name = "till"\npersonal_ids = true'))
+    write_drop(home, "till.csv", EXPORT)
+    with opened(home) as warehouse:
+        build_tables(warehouse, ["core.product_names"])
+        hashed = Pseudonyms.of(home, warehouse.settings).of_customer("K1")
+        found = warehouse.execute("select distinct customer_id from raw.transactions order by 1").fetchall()
+    assert found == [(hashed,), (None,)]
