@@ -21,7 +21,7 @@ from retail_pipeline.settings import Settings
 KEY_BYTES = 32
 BLOCK_BYTES = 64
 HASH_DIGITS = 32
-EMAIL = re.compile(r"(?<![\w.+'%&-])[\w.+'%&-]+@[\w-]+(?:\.[\w-]+)+")
+EMAIL = re.compile(r"(?<![\w.+%&-])[\w.+%&-][\w.+'%&-]*@[\w-]+(?:\.[\w-]+)+")
 SQL_EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 MASK = "***"
 PERSONAL = ("customer_id", "raw")

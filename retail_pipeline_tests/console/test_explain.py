@@ -92,7 +92,7 @@ def test_headers_behind_what_is_made_of_several_are_named(tmp_path: Path) -> Non
     lines = {f"line_item_{number}": woocommerce_item("Bowl", 7, 2, "9.00", "10.00") for number in (1, 2)}
     result = explained(tmp_path / "orders.csv", export("woocommerce", [{**row, **lines}]))
     shown = table(result.output)
-    assert shown["customer_id"][0] == "customer_id, customer_email, billing_email"
+    assert shown["customer_id"][0] == "customer_id, customer_user, customer_email, billing_email"
     assert shown["amount"] == ["line_item_1 to line_item_3: total", "9.0000", "9.0000"]
     assert "replaces what it was" in result.output
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from retail_pipeline.errors import SettingsError
 from retail_pipeline.ingest.formats.base import COMMA_MONEY, NEVER_EMPTY, POINT_MONEY, Format, LineRules, Made
+from retail_pipeline.ingest.formats.recognise import fold
 from retail_pipeline.settings import OwnFormatSettings
 
 DIRECTIVES = {
@@ -63,7 +64,7 @@ def own_format(given: OwnFormatSettings) -> Format:
         timestamp_example=_example(given.dates[0]) if given.dates else "2024-05-31 17:45:00",
         timestamp_zone=given.timezone,
         has_personal_ids=given.personal_ids,
-        personal_headers=re.compile("|".join(f"^{re.escape(name.casefold())}$" for name in given.personal_columns))
+        personal_headers=re.compile("|".join(f"^{re.escape(fold(name))}$" for name in given.personal_columns))
         if given.personal_columns
         else None,
         rules=LineRules(

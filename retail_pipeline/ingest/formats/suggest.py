@@ -207,7 +207,7 @@ def _persons(sample: Sample, guess: Guess) -> Iterator[str]:
         values = sample.values(header)
         names = sum(FULL_NAME.fullmatch(value) is not None for value in values)
         if header in personal or 2 * names > len(values):
-            yield 'personal_ids = "yes"'
+            yield "personal_ids = true"
             personal = list(dict.fromkeys([header, *personal]))
     if personal:
         yield f"personal_columns = [{', '.join(map(_header, personal))}]"

@@ -16,7 +16,8 @@ WOOCOMMERCE = Format(
     required={"order_id": "order_id", "order_ts": "order_date", "order_status": "status"},
     optional={
         "currency": "order_currency",
-        "user_id": ("customer_id", "customer_user"),
+        "customer": "customer_id",
+        "wordpress_user": "customer_user",
         "email": "customer_email",
         "billing_email": "billing_email",
         "shipping_country": "shipping_country",
@@ -53,7 +54,8 @@ WOOCOMMERCE = Format(
     numbers=("total", "sub_total"),
     made={
         "customer_id": Made(
-            f"case when regexp_matches(user_id, '{USER}') then user_id "
+            f"case when regexp_matches(customer, '{USER}') then customer "
+            f"when regexp_matches(wordpress_user, '{USER}') then wordpress_user "
             "else lower(trim(coalesce(nullif(email, ''), ltrim(billing_email, '''')))) end",
             "customer_id",
         ),
