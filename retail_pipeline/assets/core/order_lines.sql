@@ -224,16 +224,21 @@ valued as (
             end as decimal(18, 4)
         ) as amount
     from with_returns
+),
+
+numbered_lines as (
+    select
+        *,
+        row_number() over (
+            partition by order_id
+            order by lateness, exported_line_no, order_ts, exported_product_id, quantity desc, unit_price, place
+        ) as line_no
+    from valued
 )
 
 select
     lines.order_id,
-    row_number() over (
-        partition by lines.order_id
-        order by
-            lines.lateness, lines.exported_line_no, lines.order_ts, lines.exported_product_id, lines.quantity desc,
-            lines.unit_price, lines.place
-    ) as line_no,
+    lines.line_no,
     case
         when lines.is_allocated then lines.return_type
         when lines.is_cancellation_order then 'cancellation'
@@ -272,7 +277,7 @@ select
     lines.drop_id,
     lines.source_row,
     lines.source_part
-from valued as lines
+from numbered_lines as lines
 cross join core.reporting_currency as reporting
 left join core.exchange_rates as rates
     on lines.currency = rates.currency
