@@ -39,19 +39,24 @@ KINDS = (*SALES_KINDS, "currency_rates")
 MOST_SECONDS = 60.0
 MOST_GIB = 4.0
 FILES_A_HOME = 300
+IN_CELLS = {"numbers", "dates", "texts"}
 BUILD_EVERY = 10
 """One in so many of the small files that are loaded is built into tables too."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """A file to load: its name (as bytes: it may be no text) and contents, and how it came about."""
+    """A file to load: its name (as bytes: it may be no text) and contents, and how it came about.
+
+    Where no more than cells below the header were changed, ``must_load`` is set: their lines alone may be rejected.
+    """
 
     name: bytes
     content: bytes | Path
     kind: str
     container: str
     damage: tuple[str, ...]
+    must_load: bool = False
 
     def put(self, home: Home) -> None:
         """Put it into ``drops/``, settled."""
@@ -91,7 +96,8 @@ def damaged(seed: int, number: int) -> Input:
     suffix = usual if dice.random() < 0.8 else dice.choice(mutations.SUFFIXES)
     name = os.fsencode(dice.choice(mutations.NAMES) if dice.random() < 0.2 else "file")
     name = mutations.NO_TEXT_NAME if dice.random() < 0.02 else name
-    return Input(name + suffix.encode(), content, kind, container, tuple(damage))
+    must_load = suffix == usual and set(damage) <= IN_CELLS
+    return Input(name + suffix.encode(), content, kind, container, tuple(damage), must_load)
 
 
 # The process that loads
@@ -232,6 +238,8 @@ class Trial:
             self.loader = Loader(self.folder)
         answer = self.loader.load(given)
         end = answer["end"]
+        if end == "refused" and given.must_load:
+            end, answer["story"] = "refused for some cells", answer["reason"]
         self.counts[given.kind, given.container, end if answer.get("rejected") != "True" else "with rejects"] += 1
         for damage in given.damage or ("none",):
             self.damages[damage, end] += 1
