@@ -60,7 +60,9 @@ class LineParser:
         )
         place = ", ".join(PLACE)
         worked_out = ", ".join(
-            f"({format_.worked_out[name].sql})::{_sql_type(kind)} as {name}" if name in format_.worked_out else name
+            f"try_cast(({format_.worked_out[name].sql}) as {_sql_type(kind)}) as {name}"
+            if name in format_.worked_out
+            else name
             for name, kind in self._kinds.items()
         )
         final = f"select {place}, {worked_out}, {', '.join(f'text_{name}' for name in self._read)} from typed"
@@ -153,6 +155,11 @@ class LineParser:
         for name, kind in self._kinds.items():
             if name in self._read:
                 branches += self._faults(name, kind, may_be_empty=name not in never_empty)
+        branches += [
+            f"when {name} is null and ({made.sql}) is not null "
+            f"then '{self._shown(name)} makes a {name} that is not a number up to {MOST_MONEY:,}'"
+            for name, made in self._format.worked_out.items()
+        ]
         branches += [
             f"when {name} is null then '{self._shown(name)} is empty'"
             for name in never_empty

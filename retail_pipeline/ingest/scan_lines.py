@@ -200,7 +200,7 @@ class _Block:
             if not self._is_last and returns[-1] == len(data) - 1:
                 returns = returns[:-1]  # a line feed that belongs to it may be still to come
             lone = returns[content[np.minimum(returns + 1, len(data) - 1)] != LINE_FEED]
-            lasts = np.union1d(feeds, lone) if len(lone) else feeds
+            lasts = np.sort(np.concatenate([feeds, lone])) if len(lone) else feeds
         self._nexts = lasts + 1
         self._starts = np.concatenate([np.zeros(min(len(lasts), 1), dtype=np.int64), self._nexts[:-1]])
         has_pair = (content[lasts] == LINE_FEED) & (lasts > self._starts) & (content[lasts - 1] == CARRIAGE_RETURN)

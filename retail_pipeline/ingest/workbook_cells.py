@@ -19,7 +19,6 @@ MOST_SHEET_BYTES = 4 << 30
 MOST_STRING_BYTES = 1 << 30
 MOST_INDEX_BYTES = 10 << 20
 MOST_ROW_BYTES = 64 << 20
-ROW_END = b"row>"
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 REFERENCE = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
@@ -112,11 +111,11 @@ def _blocks(parts: zipfile.ZipFile, part: str, most: int, name: str) -> Iterator
 def _look_through_sheet(parts: zipfile.ZipFile, part: str, name: str) -> OddCells:
     """Look at a sheet piece by piece; the reader makes room for all cells up to the last row and column."""
     odd = OddCells()
-    rows, columns, patterns = 0, 26, None
-    for cells in _whole_rows(_blocks(parts, part, MOST_SHEET_BYTES, name), name):
-        patterns = patterns or _Patterns.of(cells)
-        rows = max(rows, *map(int, patterns.row.findall(cells)), 0)
-        columns = max(columns, *map(column_number, patterns.wide_column.findall(cells)), 0)
+    rows, columns = 0, 26
+    for cells, patterns in _whole_rows(_blocks(parts, part, MOST_SHEET_BYTES, name), name):
+        numbers = patterns.row.findall(cells)
+        rows = max(rows, *map(int, numbers), 0) + patterns.count_rows(cells) - len(numbers)
+        columns = max(columns, *map(column_number, patterns.wide_column.findall(cells)), patterns.widest_row(cells))
         if rows * columns > MOST_CELLS:
             raise UnreadableDropError(
                 f"{name}: a sheet reaches to cell {cell_name(rows - 1, columns - 1)}, which makes more than "
@@ -126,17 +125,19 @@ def _look_through_sheet(parts: zipfile.ZipFile, part: str, name: str) -> OddCell
     return odd
 
 
-def _whole_rows(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """The text of a sheet in pieces none of which ends within a row."""
-    rest = b""
-    for block in blocks:
+def _whole_rows(blocks: Iterator[bytes], name: str) -> Iterator[tuple[bytes, "_Patterns"]]:
+    """The text of a sheet in pieces none of which ends within a row, with what to look for in it."""
+    rest, patterns = b"", _Patterns.of(b"")
+    for number, block in enumerate(blocks):
+        if number == 0:
+            patterns = _Patterns.of(block)
         text = rest + block
-        end = text.rfind(ROW_END) + len(ROW_END) if ROW_END in text else 0
+        end = text.rfind(patterns.row_end) + len(patterns.row_end) if patterns.row_end in text else 0
         if not end and len(text) > MOST_ROW_BYTES:
             raise UnreadableDropError(f"{name}: a sheet has a row of more than 64 MiB. Export it as csv.")
-        yield text[:end]
+        yield text[:end], patterns
         rest = text[end:]
-    yield rest
+    yield rest, patterns
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,9 @@ class _Patterns:
     Nothing in them is without a limit: a sheet made to mislead must not take hours.
     """
 
+    row_start: bytes
+    row_end: bytes
+    cell_start: bytes
     row: re.Pattern[bytes]
     wide_column: re.Pattern[bytes]
     error: re.Pattern[bytes]
@@ -161,12 +165,28 @@ class _Patterns:
         value = rb"<%bv>([^<]{0,500})</%bv>" % (p, p)
         no_value = rb"\s{0,500}(?:<%bv ?/>|<%bv></%bv>)?\s{0,500}" % (p, p, p)
         return cls(
+            row_start=b"<%brow" % p,
+            row_end=b"</%brow>" % p,
+            cell_start=b"<%bc" % p,
             row=re.compile(rb'<%brow\b[^>]{0,500}?\br="(\d{1,7})"' % p),
             wide_column=re.compile(rb'\br="([A-Z]{2,3})\d'),
             error=re.compile(rb'<%bc ([^>]{0,500}\bt="e"[^>]{0,500})>(?:%b)?%b' % (p, formula, value)),
             formula_start=b"<%bf" % p,
             formula=re.compile(rb"<%bc ([^>]{0,500})>%b%b</%bc>" % (p, formula, no_value, p)),
         )
+
+    def count_rows(self, cells: bytes) -> int:
+        """How many rows begin, with a number or without."""
+        return sum(cells.count(self.row_start + behind) for behind in (b" ", b">", b"/"))
+
+    def widest_row(self, cells: bytes) -> int:
+        """The most cells of a row, 0 if all say which column they are in: those that do not stand side by side."""
+        if self._count_cells(cells) == cells.count(self.cell_start + b' r="'):
+            return 0
+        return max(map(self._count_cells, cells.split(self.row_end)))
+
+    def _count_cells(self, cells: bytes) -> int:
+        return sum(cells.count(self.cell_start + behind) for behind in (b" ", b">", b"/"))
 
     def find_odd(self, cells: bytes, odd: OddCells) -> None:
         """Note the errors and the formulas without a value among whole cells."""

@@ -14,7 +14,7 @@ import xlsxwriter
 from retail_pipeline.ingest import workbook_cells
 from retail_pipeline.ingest.loader import load_drops
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.ingest.loading import line, load, text
+from retail_pipeline_tests.ingest.loading import forget, line, load, text
 from retail_pipeline_tests.stores import CANONICAL_HEADER, write_drop
 
 HEADER = CANONICAL_HEADER.split(",")
@@ -222,6 +222,40 @@ def test_a_workbook_that_would_fill_the_memory_is_refused(
     found = load(warehouse, workbook([HEADER, *[row(number) for number in range(20)]]), ".xlsx").refusal
     assert found is not None
     assert refusal in found
+
+
+def without_places(part: str, content: bytes) -> bytes:
+    """Rows and cells that do not say where they are; each stands behind the one before it."""
+    return re.sub(rb' r="\w+"', b"", content) if part == "xl/worksheets/sheet1.xml" else content
+
+
+def test_cells_that_do_not_say_where_they_are_are_counted_too(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = repacked(workbook([[*HEADER, *["x"] * 32], row(1), row(2)]), without_places)
+    assert load(warehouse, content, ".xlsx").column("order_id") == ["1", "2"]
+    monkeypatch.setattr(workbook_cells, "MOST_CELLS", 3 * 39)
+    forget(warehouse)
+    refusal = load(warehouse, content, ".xlsx").refusal
+    assert refusal is not None
+    assert "a sheet reaches to cell AN3" in refusal
+
+
+def test_a_row_that_is_opened_and_not_closed_is_no_rows_end(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened_only(part: str, content: bytes) -> bytes:
+        return (
+            content
+            if part != "xl/worksheets/sheet1.xml"
+            else content.replace(b"<sheetData>", b"<sheetData>" + b"<row><c>" * 99)
+        )
+
+    monkeypatch.setattr(workbook_cells, "MOST_ROW_BYTES", 600)
+    monkeypatch.setattr(workbook_cells, "BLOCK", 300)
+    refusal = load(warehouse, repacked(workbook([HEADER, row()]), opened_only), ".xlsx").refusal
+    assert refusal is not None
+    assert "a row of more than" in refusal
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(warehouse: Warehouse) -> None:

@@ -376,6 +376,54 @@ def test_square_headers_of_2017_are_known(warehouse: Warehouse) -> None:
     assert loaded(warehouse, "square", [square_row("1")], leave_out=later).rows_read == 1
 
 
+# Numbers that cannot be held
+
+TOO_MUCH = "99999999999999"
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "reason"),
+    [
+        (
+            "amazon_all_orders",
+            [amazon_row("1"), amazon_row("2", **{"quantity": "0.0001", "item-price": "99999999999"})],
+            "item-price makes a unit_price that is not a number up to 100,000,000,000",
+        ),
+        (
+            "amazon_all_orders",
+            [amazon_row("1"), amazon_row("2", **{"item-price": f"-{TOO_MUCH}", "item-promotion-discount": TOO_MUCH})],
+            f"item-price '-{TOO_MUCH}' is not a number up to 100,000,000,000",
+        ),
+        (
+            "square",
+            [square_row("1"), square_row("2", **{"Qty": "0.0001", "Gross Sales": "$99,999,999,999.00"})],
+            "Gross Sales makes a unit_price that is not a number up to 100,000,000,000",
+        ),
+        (
+            "woocommerce",
+            [woocommerce_order(1, TV), woocommerce_order(2, woocommerce_item("Cup", 9, 1, f"-{TOO_MUCH}", TOO_MUCH))],
+            f"total '-{TOO_MUCH}' is not a number up to 100,000,000,000",
+        ),
+        (
+            "woocommerce",
+            [woocommerce_order(1, TV), woocommerce_order(2, TV, refund_items=f"amount:{'9' * 30}|reason:")],
+            "refund_items '1e+30' is not a number up to 100,000,000,000",
+        ),
+        (
+            "woocommerce",
+            [woocommerce_order(1, TV), woocommerce_order(2, TV, refund_items=f"amount:{'9' * 500}|reason:")],
+            "refund_items 'inf' is not a number up to 100,000,000,000",
+        ),
+    ],
+)
+def test_a_line_whose_amounts_are_too_large_is_rejected_and_holds_up_no_other(
+    warehouse: Warehouse, kind: str, rows: list[Row], reason: str
+) -> None:
+    outcome = loaded(warehouse, kind, rows)
+    assert list(outcome.rows) == [2]
+    assert outcome.reasons() == {3: reason}
+
+
 # What is refused
 
 

@@ -16,7 +16,7 @@ WORKED_OUT = {
         "item-price",
     ),
     "discount": Made("abs(promotion)", "item-promotion-discount"),
-    "amount": Made("coalesce(item_price, 0) - coalesce(abs(promotion), 0)", "item-price"),
+    "amount": Made("cast(coalesce(item_price, 0) as decimal(19, 4)) - coalesce(abs(promotion), 0)", "item-price"),
 }
 
 AMAZON_ALL_ORDERS = Format(

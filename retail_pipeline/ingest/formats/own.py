@@ -49,7 +49,9 @@ def own_format(given: OwnFormatSettings) -> Format:
     if "unit_price" not in {**required, **made} and "amount" in {**required, **made}:
         shown = required.get("amount", "amount")
         worked_out["unit_price"] = Made(
-            "case when quantity = 0 then amount else round((amount + coalesce(discount, 0)) / quantity, 4) end", shown
+            "case when quantity = 0 then amount "
+            "else round((cast(amount as decimal(19, 4)) + coalesce(discount, 0)) / quantity, 4) end",
+            shown,
         )
     _require_fields(given, {*required, *made, *worked_out})
     _mark_returns(given, required, made)

@@ -64,9 +64,9 @@ WOOCOMMERCE = Format(
         "country": Made("coalesce(nullif(shipping_country, ''), billing_country)", "shipping_country"),
         "channel": Made("coalesce(nullif(utm_source, ''), source_type)", "meta:_wc_order_attribution_utm_source"),
         "order_refunded": Made(
-            r"case when source_part = 1 then list_sum(list_transform("
-            r"regexp_extract_all(refund_items, '(?:^|;)amount:(\d+(?:\.\d+)?)', 1), lambda x: x::decimal(18, 4)"
-            r"))::varchar end",
+            r"case when source_part = 1 then round(list_sum(list_transform("
+            r"regexp_extract_all(refund_items, '(?:^|;)amount:(\d+(?:\.\d+)?)', 1), "
+            r"lambda x: coalesce(try_cast(x as double), 'inf'::double))), 4)::varchar end",
             "refund_items",
         ),
         "refunded_ts": Made(
@@ -80,7 +80,7 @@ WOOCOMMERCE = Format(
             "else round(coalesce(sub_total, total) / quantity, 4) end",
             "line_item: sub_total",
         ),
-        "discount": Made("sub_total - total", "line_item: total"),
+        "discount": Made("cast(sub_total as decimal(19, 4)) - total", "line_item: total"),
         "amount": Made("total", "line_item: total"),
     },
     number_style=POINT_MONEY,
