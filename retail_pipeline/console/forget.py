@@ -27,13 +27,13 @@ def forget(home: Home, console: Console, customer: str) -> int:
     code = run_pipeline(home, console)
     database = WorkingDatabase.open(home, f"forget-{uuid.uuid4().hex[:8]}", settings.warehouse, console.print)
     try:
-        rewritten = rewrite_snapshots(home, forgotten.ids, forgotten.pseudonym)
+        rewritten = rewrite_snapshots(home, forgotten.replacement)
         rewrite_working_database(database)
     finally:
         database.close()
     console.print(
-        f"Forgotten: {forgotten.lines:,} lines now stand under {forgotten.pseudonym}, {forgotten.rejected:,} rejected "
-        f"lines are blank, {len(rewritten)} older snapshots were written anew.",
+        f"Forgotten: {forgotten.lines:,} lines now stand under {forgotten.replacement.pseudonym}, "
+        f"{forgotten.rejected:,} rejected lines are blank, {len(rewritten)} older snapshots were written anew.",
         markup=False,
         highlight=False,
     )

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 
 from retail_pipeline.ingest.privacy import Pseudonyms, read_key
 from retail_pipeline.ingest.raw_tables import REJECTED_ROWS, TRANSACTIONS, create_raw_tables
+from retail_pipeline.warehouse.rewrite import Replacement, mentions
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 FORGOTTEN = "forgotten"
+BLANK = f"[{FORGOTTEN}]"
 LAYOUT = "create table if not exists pipeline.forgotten_customers (id_hash varchar)"
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was found of a customer: ``ids`` as they stood in the tables, ``files`` are those their lines came with."""
+    """What was found of a customer, and what takes its place; ``files`` are those their lines came with."""
 
-    ids: tuple[str, ...]
-    pseudonym: str
+    replacement: Replacement
     lines: int
     rejected: int
     files: tuple[str, ...]
@@ -68,19 +69,20 @@ def forget_customer(warehouse: Warehouse, customer: str) -> Forgotten:
         for name in names:
             warehouse.execute("insert into pipeline.forgotten_customers values (?)", [id_hash(warehouse, name)])
         _record(warehouse)
-    return Forgotten(tuple(names), pseudonym, int(lines), rejected, tuple(name for (name,) in files))
+    replacement = Replacement(tuple(names), "customer_id", pseudonym, (REJECTED_ROWS.name,), BLANK)
+    return Forgotten(replacement, int(lines), rejected, tuple(name for (name,) in files))
 
 
 def _forget_rejected(warehouse: Warehouse, names: list[str]) -> int:
+    """Blank the rejected lines that mention a customer, and what their reasons quote."""
+    is_meant = f"{mentions('raw')} or {mentions('reason')}"
     count = 0
     for name in names:
-        mentions = "contains(lower(raw), lower($name)) or contains(lower(reason), lower($name))"
-        row = warehouse.row(f"select count(*) from raw.rejected_rows where {mentions}", {"name": name})
+        row = warehouse.row(f"select count(*) from raw.rejected_rows where {is_meant}", [name, name])
         count += row[0] if row else 0
         warehouse.execute(
-            f"update raw.rejected_rows set raw = '[{FORGOTTEN}]', reason = split_part(reason, ' ''', 1) "
-            f"where {mentions}",
-            {"name": name},
+            f"update raw.rejected_rows set raw = '{BLANK}', reason = split_part(reason, ' ''', 1) where {is_meant}",
+            [name, name],
         )
     return count
 

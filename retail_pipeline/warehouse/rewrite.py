@@ -1,6 +1,7 @@
 """Writing database files anew, so that what was taken out of their tables is not in their bytes either."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -9,13 +10,31 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import STORAGE_VERSION, current_snapshot, point_link, snapshots
 from retail_pipeline.warehouse.working_database import WorkingDatabase
 
-CUSTOMER, FORGOTTEN = "customer_id", "forgotten"
-FREE_TEXTS = ("raw.rejected_rows", "meta.checks", "meta.runs", "meta.tables")
-"""Tables whose texts may quote what a file said."""
+QUOTING_META = ("meta.checks", "meta.runs", "meta.tables")
+"""Tables of a snapshot whose texts may quote rows."""
 
 
-def rewrite_snapshots(home: Home, names: Sequence[str], pseudonym: str) -> list[Path]:
-    """Put a pseudonym in the place of a customer's names in every kept snapshot that holds them.
+@dataclass(frozen=True)
+class Replacement:
+    """What takes the place of names: ``pseudonym`` in every column ``column``, ``blank`` in texts that mention one.
+
+    ``texts`` are tables, beside those of ``meta``, all of whose texts may do so.
+    """
+
+    names: tuple[str, ...]
+    column: str
+    pseudonym: str
+    texts: tuple[str, ...]
+    blank: str
+
+
+def mentions(text: str) -> str:
+    """SQL for whether a text holds the name bound to the one parameter, as a word of its own, in whatever case."""
+    return rf"regexp_matches({text}, '(?i)(?:^|[^\w@.+-])' || regexp_escape(?) || '\.?(?:[^\w@.-]|$)')"
+
+
+def rewrite_snapshots(home: Home, replacement: Replacement) -> list[Path]:
+    """Replace names in every kept snapshot that holds them.
 
     A file that readers may have open is not written to: each is copied under a new name, the link moves where it led to
     the old one, and that goes. Who has it open keeps reading what it held until closing it.
@@ -27,10 +46,10 @@ def rewrite_snapshots(home: Home, names: Sequence[str], pseudonym: str) -> list[
     published = current_snapshot(home)
     rewritten = []
     for path in snapshots(home):
-        if not _holds_names(path, names):
+        if not _holds_names(path, replacement):
             continue
-        target = path.with_name(f"{path.stem}-{FORGOTTEN}.duckdb")
-        _rewrite_snapshot(path, target, names, pseudonym)
+        target = path.with_name(f"{path.stem}-rewritten.duckdb")
+        _rewrite_snapshot(path, target, replacement)
         if path == published:
             point_link(home.warehouse_link, target)
         path.unlink()
@@ -38,26 +57,22 @@ def rewrite_snapshots(home: Home, names: Sequence[str], pseudonym: str) -> list[
     return rewritten
 
 
-def _holds_names(path: Path, names: Sequence[str]) -> bool:
+def _holds_names(path: Path, replacement: Replacement) -> bool:
     with duckdb.connect(str(path), read_only=True) as connection:
-        for table, column in _text_columns(connection):
-            condition = _condition(table, column, len(names))
-            query = f"select count(*) from {table} where {condition}"
-            if condition and connection.execute(query, list(names)).fetchall() != [(0,)]:
+        for table, column, condition, _ in _places(connection, replacement):
+            query = f"select count({column}) from {table} where {condition}"
+            if connection.execute(query, list(replacement.names)).fetchall() != [(0,)]:
                 return True
     return False
 
 
-def _rewrite_snapshot(path: Path, target: Path, names: Sequence[str], pseudonym: str) -> None:
+def _rewrite_snapshot(path: Path, target: Path, replacement: Replacement) -> None:
     changed, clean = path.with_name(f"{path.name}.changed.tmp"), path.with_name(f"{path.name}.clean.tmp")
     try:
         _copy(path, changed)
         with duckdb.connect(str(changed)) as connection:
-            for table, column in _text_columns(connection):
-                condition = _condition(table, column, len(names))
-                if condition:
-                    value = pseudonym if column == CUSTOMER else f"[{FORGOTTEN}]"
-                    connection.execute(f'update {table} set "{column}" = ? where {condition}', [value, *names])
+            for table, column, condition, value in _places(connection, replacement):
+                connection.execute(f"update {table} set {column} = ? where {condition}", [value, *replacement.names])
         _copy(changed, clean)
         clean.chmod(0o444)
         clean.replace(target)
@@ -66,20 +81,18 @@ def _rewrite_snapshot(path: Path, target: Path, names: Sequence[str], pseudonym:
         clean.unlink(missing_ok=True)
 
 
-def _text_columns(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    return connection.execute(
+def _places(connection: duckdb.DuckDBPyConnection, replacement: Replacement) -> Iterator[tuple[str, str, str, str]]:
+    """Where names can be: table, column, the condition under which one is, and what takes its place."""
+    columns = connection.execute(
         "select schema_name || '.' || table_name, column_name from duckdb_columns() "
         "where not internal and data_type = 'VARCHAR'"
     ).fetchall()
-
-
-def _condition(table: str, column: str, names: int) -> str:
-    """What tells that a column holds one of so many names, bound as parameters; empty where none can be."""
-    if column == CUSTOMER:
-        return f'"{column}" in ({", ".join("?" * names)})'
-    if table in FREE_TEXTS:
-        return " or ".join([f'contains(lower("{column}"), lower(?))'] * names)
-    return ""
+    for table, column in columns:
+        if column == replacement.column:
+            yield table, column, f"{column} in ({', '.join('?' * len(replacement.names))})", replacement.pseudonym
+        elif table in (*replacement.texts, *QUOTING_META):
+            quoted = f'"{column}"'
+            yield table, quoted, " or ".join([mentions(quoted)] * len(replacement.names)), replacement.blank
 
 
 def _copy(source: Path, target: Path) -> None:

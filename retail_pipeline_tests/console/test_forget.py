@@ -106,6 +106,21 @@ def test_nothing_personal_is_in_what_dagster_keeps(store: Home) -> None:
             assert hashed.encode() not in content
 
 
+def test_a_number_is_forgotten_as_a_whole_and_not_where_it_is_part_of_others(home: Home) -> None:
+    good = [
+        (f"{order}", "2026-03-03", customer, "P", "Pen", 1, "2", "UK") for order, customer in enumerate(["5", "55"] * 5)
+    ]
+    bad = [("90", "soon", "5", "P", "Pen", 1, "2", "UK"), ("91", "soon", "55", "P", "Pen", 1, "2", "UK")]
+    write_drop(home, "a.csv", canonical([*good, *bad]))
+    assert retail("run").exit_code == 0
+    assert retail("forget", "5").exit_code == 0
+    with duckdb.connect(str(home.warehouse_link), read_only=True) as connection:
+        ids = connection.execute("select distinct left(customer_id, 9) from raw.transactions order by 1").fetchall()
+        texts = connection.execute("select raw from raw.rejected_rows order by source_row").fetchall()
+    assert ids == [("55",), ("forgotten",)]
+    assert [text for (text,) in texts] == ["[forgotten]", "91,soon,55,P,Pen,1,2,UK"]
+
+
 def test_forgetting_in_an_empty_home_says_so(home: Home) -> None:
     result = retail("forget", ADA)
     assert result.exit_code == 0
