@@ -33,13 +33,15 @@ def _lines_of_packed(recognised: Recognised, lines: str) -> str:
     packed = recognised.format.packed
     assert packed
     kept = [name for name in recognised.positions if name not in recognised.packed]
-    items = ", ".join(
-        f"{{'part': {number}, 'item': nullif(trim({name}), '')}}" for number, name in enumerate(recognised.packed, 1)
-    )
+    items = ", ".join(f"nullif(trim({name}), '')" for name in recognised.packed)
     columns = ", ".join(f"{_part_of_item(packed, part)} as {column}" for column, part in packed.columns.items())
     return f"""
         with rows_with_lines as (
-            select source_row, {", ".join(kept)}, list_filter([{items}], lambda line: line.item is not null) as lines
+            select source_row, {", ".join(kept)},
+                list_transform(
+                    list_filter([{items}], lambda item: item is not null),
+                    lambda item, place: {{'part': place, 'item': item}}
+                ) as lines
             from {lines}
         ),
         unpacked as (

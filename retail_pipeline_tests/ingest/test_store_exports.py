@@ -182,6 +182,14 @@ def test_woocommerce_guests_go_by_their_address_and_without_one_are_guests(wareh
     assert rows[2]["status"] == "on-hold"
 
 
+def test_woocommerce_lines_are_counted_from_the_first_that_is_filled(warehouse: Warehouse) -> None:
+    packed = {"line_item_1": "", "line_item_2": TV, "line_item_3": SHIRT}
+    order = woocommerce_order(1, **packed, refund_items="amount:9.44|reason:|date:2026-03-20 10:00:00")
+    lines = woocommerce_values(warehouse, order)
+    assert [(line["source_part"], line["product_id"]) for line in lines] == [(1, "A13"), (2, "453")]
+    assert [line["order_refunded"] for line in lines] == [Decimal("9.44"), None]
+
+
 def test_a_woocommerce_order_without_lines_and_a_broken_line_are_rejected_and_counted(warehouse: Warehouse) -> None:
     broken = woocommerce_item("Cup", 9, 1, "ten", "10.00")
     lines = woocommerce_values(warehouse, woocommerce_order(1), woocommerce_order(2, TV, broken, SHIRT))
