@@ -22,7 +22,7 @@ instead of counting as all new.
 import hashlib
 import itertools
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -146,22 +146,27 @@ class SqlTable(TableHeader):
         upstream_columns
             ``schema.table`` to its columns and their types.
         """
-        schema: dict[str, Any] = {}
-        for table, columns in upstream_columns.items():
-            db, name = table.split(".")
-            schema.setdefault(db, {})[name] = columns
         if any(operation.args.get("by_name") for operation in self.tree.find_all(exp.SetOperation)):
             return {}  # sqlglot pairs these columns by place
+        upstream = tuple((table, tuple(columns.items())) for table, columns in sorted(upstream_columns.items()))
         try:
-            return _column_sources(self.tree, schema)
+            return _column_sources(self.query, upstream)
         except Exception:  # the parser meets SQL it does not know in many ways, and a built table must not fail by it
             return {}
 
 
-def _column_sources(tree: exp.Query, schema: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+@lru_cache(maxsize=256)
+def _column_sources(
+    query: str, upstream: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+) -> dict[str, list[tuple[str, str]]]:
     from sqlglot.lineage import lineage
 
-    nodes = lineage(None, tree.copy(), schema=schema, dialect="duckdb")
+    schema: dict[str, Any] = {}
+    for table, columns in upstream:
+        db, name = table.split(".")
+        schema.setdefault(db, {})[name] = dict(columns)
+    # trimming would copy the whole tree for each column
+    nodes = lineage(None, query, schema=schema, dialect="duckdb", trim_selects=False)
     sources: dict[str, list[tuple[str, str]]] = {}
     for column, node in nodes.items():
         leaves = {

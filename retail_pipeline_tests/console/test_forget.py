@@ -1,5 +1,6 @@
 """``retail forget``: nothing tells who it was any more, and every total stays."""
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.ingest.privacy import Pseudonyms, read_key
 from retail_pipeline.warehouse.snapshot import current_snapshot, snapshots
 from retail_pipeline_tests.ingest.exports import export, shopify_line, shopify_order
-from retail_pipeline_tests.stores import canonical, write_drop
+from retail_pipeline_tests.stores import canonical, refresh, write_drop
 
 ADA = "ada@example.com"
 MUG = [shopify_line("Mug", 2, "30.00", "MUG")]
@@ -35,16 +36,28 @@ def shopify(number: int, email: str) -> list[object]:
     return shopify_order(f"#{number}", MUG, Email=email, created=f"2026-03-0{number} 10:00:00 -0500")  # type: ignore[return-value]
 
 
-@pytest.fixture
-def store(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Two customers and three snapshots, in each of which Ada is; one of her lines was rejected."""
+    home = Home(tmp_path_factory.mktemp("forget") / "store").create()
     for number in (1, 2, 3):
         rows = [*shopify(number, ADA if number != 2 else "Ada@Example.com "), *shopify(number + 3, "bo@example.com")]
         write_drop(home, f"night-{number}.csv", export("shopify", rows))  # type: ignore[arg-type]
-        if number == 3:
-            lines = [(f"{order}", "2026-03-03", "c", "P", "Pen", 1, "2", "UK") for order in range(9)]
-            write_drop(home, "own.csv", canonical([("9", "soon", ADA, "P", "Pen", 1, "2", "UK"), *lines]))
+        if number < 3:
+            assert refresh(home).success
+    lines = [(f"{order}", "2026-03-03", "c", "P", "Pen", 1, "2", "UK") for order in range(9)]
+    write_drop(home, "own.csv", canonical([("9", "soon", ADA, "P", "Pen", 1, "2", "UK"), *lines]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETAIL_HOME", str(home.root))
+        patch.setenv("DAGSTER_HOME", str(home.root / ".dagster"))
         assert retail("run").exit_code == 0
+    return home
+
+
+@pytest.fixture
+def store(home: Home, prepared: Home) -> Home:
+    """A copy of it."""
+    shutil.copytree(prepared.root, home.root, symlinks=True, dirs_exist_ok=True)
     return home
 
 
@@ -112,7 +125,7 @@ def test_a_number_is_forgotten_as_a_whole_and_not_where_it_is_part_of_others(hom
     ]
     bad = [("90", "soon", "5", "P", "Pen", 1, "2", "UK"), ("91", "soon", "55", "P", "Pen", 1, "2", "UK")]
     write_drop(home, "a.csv", canonical([*good, *bad]))
-    assert retail("run").exit_code == 0
+    assert refresh(home).success
     assert retail("forget", "5").exit_code == 0
     with duckdb.connect(str(home.warehouse_link), read_only=True) as connection:
         ids = connection.execute("select distinct left(customer_id, 9) from raw.transactions order by 1").fetchall()
