@@ -1,9 +1,11 @@
 """``retail drops``: the loaded files, and which of their orders later files told anew."""
 
+import duckdb
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from retail_pipeline.errors import SnapshotMissingError
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.reader import open_snapshot
 
@@ -33,7 +35,10 @@ def print_drops(home: Home, console: Console) -> None:
         when nothing is published yet.
     """
     with open_snapshot(home) as snapshot:
-        rows = snapshot.execute(LEDGER).fetchall()
+        try:
+            rows = snapshot.execute(LEDGER).fetchall()
+        except duckdb.CatalogException as error:
+            raise SnapshotMissingError("The snapshot is of an earlier release; run 'retail run' first.") from error
     table = Table(box=box.SIMPLE_HEAD)
     for title in ("file", "format", "rows", "rejected", "first day", "last day", "loaded (UTC)", "orders replaced"):
         table.add_column(title, justify="right" if title in ("rows", "rejected", "orders replaced") else "left")

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 
 from retail_pipeline.ingest.privacy import Pseudonyms, read_key
-from retail_pipeline.ingest.raw_tables import REJECTED_ROWS, TRANSACTIONS, create_raw_tables
+from retail_pipeline.ingest.raw_tables import REJECTED_ROWS, TRANSACTIONS, create_raw_tables, record_changes
 from retail_pipeline.warehouse.rewrite import Replacement, mentions
 from retail_pipeline.warehouse.warehouse import Warehouse
 
@@ -68,7 +68,7 @@ def forget_customer(warehouse: Warehouse, customer: str) -> Forgotten:
         rejected = _forget_rejected(warehouse, names)
         for name in names:
             warehouse.execute("insert into pipeline.forgotten_customers values (?)", [id_hash(warehouse, name)])
-        _record(warehouse)
+        record_changes(warehouse, (TRANSACTIONS, REJECTED_ROWS), "from forgotten_orders")
     replacement = Replacement(tuple(names), "customer_id", pseudonym, (REJECTED_ROWS.name,), BLANK)
     return Forgotten(replacement, int(lines), rejected, tuple(name for (name,) in files))
 
@@ -85,21 +85,6 @@ def _forget_rejected(warehouse: Warehouse, names: list[str]) -> int:
             [name, name],
         )
     return count
-
-
-def _record(warehouse: Warehouse) -> None:
-    for table in (TRANSACTIONS, REJECTED_ROWS):
-        generation = warehouse.books.record_table(
-            table.name,
-            row_is=table.row,
-            rows=warehouse.count(table.name),
-            upstream=(),
-            fingerprint="",
-            changed=True,
-            rebuilt=table is REJECTED_ROWS,
-        )
-        if table is TRANSACTIONS:
-            warehouse.books.log_changed_keys(table.name, "order_id", "from forgotten_orders", generation)
 
 
 def id_hash(warehouse: Warehouse, stored_id: str) -> str:

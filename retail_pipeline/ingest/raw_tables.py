@@ -1,5 +1,6 @@
 """The tables of schema ``raw``: what a row is, their columns, and how they come into being."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from retail_pipeline.ingest.formats import Format
@@ -132,6 +133,10 @@ FORMATS_TABLE = RawTable(
 )
 
 
+ORDER_LOG = "order_id"
+"""The column by which changes of ``raw.transactions`` are logged."""
+
+
 def create_raw_tables(warehouse: Warehouse) -> None:
     """Make the tables that are not there yet, and the columns that came with a later release."""
     with warehouse.transaction():
@@ -149,6 +154,29 @@ def create_raw_tables(warehouse: Warehouse) -> None:
                 columns = ", ".join(f"{name} {type_}" for name, type_ in lacking.items())
                 warehouse.execute(f"create table {table.name} ({columns})")
             warehouse.describe(table.name, table.row, table.descriptions)
+
+
+def record_changes(warehouse: Warehouse, tables: Iterable[RawTable], changed_orders: str | None) -> None:
+    """Note that tables of ``raw`` have changed, so that what is made from them follows.
+
+    Parameters
+    ----------
+    changed_orders
+        A SELECT of the ids of the orders whose lines did; None where all lines are new.
+    """
+    for table in tables:
+        is_logged = table is TRANSACTIONS and changed_orders is not None
+        generation = warehouse.books.record_table(
+            table.name,
+            row_is=table.row,
+            rows=warehouse.count(table.name),
+            upstream=(),
+            fingerprint="",
+            changed=True,
+            rebuilt=not is_logged,
+        )
+        if is_logged:
+            warehouse.books.log_changed_keys(table.name, ORDER_LOG, str(changed_orders), generation)
 
 
 def format_row(format_: Format) -> dict[str, object]:

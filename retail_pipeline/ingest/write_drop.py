@@ -10,7 +10,14 @@ from retail_pipeline.ingest.drops import DroppedFile
 from retail_pipeline.ingest.forget import make_guests_of_forgotten
 from retail_pipeline.ingest.parse_lines import LineParser
 from retail_pipeline.ingest.privacy import Pseudonyms
-from retail_pipeline.ingest.raw_tables import CURRENCY_RATES, DROPS, REJECTED_ROWS, SKIPPED_SHEETS, TRANSACTIONS
+from retail_pipeline.ingest.raw_tables import (
+    CURRENCY_RATES,
+    DROPS,
+    REJECTED_ROWS,
+    SKIPPED_SHEETS,
+    TRANSACTIONS,
+    record_changes,
+)
 from retail_pipeline.ingest.staged import Reject, Staged
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -18,7 +25,6 @@ from retail_pipeline.warehouse.working_database import utc_now
 
 LONGEST_RAW = 10_000
 REJECTS_AT_ONCE = 20_000
-RAW_ORDER_LOG = "order_id"
 CHANGED_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, CURRENCY_RATES, SKIPPED_SHEETS)
 
 
@@ -178,21 +184,6 @@ def _remember_orders(warehouse: Warehouse, drop_ids: Sequence[str]) -> None:
 
 
 def _record_change(warehouse: Warehouse, drop_ids: Sequence[str], *, first_load: bool) -> None:
-    for table in CHANGED_TABLES:
-        generation = warehouse.books.record_table(
-            table.name,
-            row_is=table.row,
-            rows=warehouse.count(table.name),
-            upstream=(),
-            fingerprint="",
-            changed=True,
-            rebuilt=first_load or table is not TRANSACTIONS,
-        )
-        if table is TRANSACTIONS and not first_load:
-            loaded = ", ".join(f"'{drop_id}'" for drop_id in drop_ids)
-            warehouse.books.log_changed_keys(
-                table.name,
-                RAW_ORDER_LOG,
-                f"select order_id from raw.transactions where drop_id in ({loaded}) union from removed_orders",
-                generation,
-            )
+    loaded = ", ".join(f"'{drop_id}'" for drop_id in drop_ids)
+    orders = f"select order_id from raw.transactions where drop_id in ({loaded}) union from removed_orders"
+    record_changes(warehouse, CHANGED_TABLES, None if first_load else orders)

@@ -80,31 +80,33 @@ def _count_affected_keys(warehouse: Warehouse, table: SqlTable, fingerprint: str
     return 0 if unchanged else None
 
 
-def _rebuild(warehouse: Warehouse, table: SqlTable, bound: dict[str, Any], fingerprint: str) -> bool:
-    """Build a table as a whole; whether its rows are others now.
+def _rebuild(warehouse: Warehouse, table: SqlTable, bound: dict[str, Any], fingerprint: str) -> None:
+    """Build a table as a whole.
 
     Small tables, and those that log their changes, are compared with what they were, so that what is made from them is
     not built again for nothing.
     """
-    before = warehouse.columns(table.name)
-    compare = list(before) == list(table.columns) and (table.log_changes or warehouse.count(table.name) <= SMALL)
+    before = warehouse.described_columns(table.name)
+    compare = [name for name, *_ in before] == list(table.columns) and (
+        table.log_changes or warehouse.count(table.name) <= SMALL
+    )
     if compare:
         warehouse.execute(f"create or replace temp table rows_before as from {table.name}")
     warehouse.replace(table.name, table.query, bound)
     warehouse.describe(table.name, table.row, table.columns)
     if not compare:
         _record(warehouse, table, fingerprint, changed=True, rebuilt=True)
-        return True
+        return
     added = f"from {table.name} except all from temp.rows_before"
     removed = f"from temp.rows_before except all from {table.name}"
     differing = f"from ({added}) union all from ({removed})"
-    changed = bool(before != warehouse.columns(table.name) or warehouse.value(f"select count(*) from ({differing})"))
+    is_described_otherwise = before != warehouse.described_columns(table.name)
+    changed = is_described_otherwise or bool(warehouse.value(f"select count(*) from ({differing})"))
     generation = _record(warehouse, table, fingerprint, changed=changed, rebuilt=changed and not table.log_changes)
     if changed and table.log_changes:
         key = table.key[0]
         warehouse.books.log_changed_keys(table.name, key, f"select {key} from ({differing})", generation)
     warehouse.execute("drop table temp.rows_before")
-    return changed
 
 
 def _replace_affected(warehouse: Warehouse, table: SqlTable, affected: int, fingerprint: str) -> None:

@@ -80,9 +80,10 @@ class Warehouse:
 
     def columns(self, table: str) -> dict[str, str]:
         """The columns of ``schema.table`` and their types, in order; empty if there is no such table."""
-        return {column: type_ for column, type_, _ in self._described_columns(table)}
+        return {column: type_ for column, type_, _ in self.described_columns(table)}
 
-    def _described_columns(self, table: str) -> list[tuple[str, str, str | None]]:
+    def described_columns(self, table: str) -> list[tuple[str, str, str | None]]:
+        """The columns of ``schema.table`` in order: name, type and what it says to hold."""
         schema, name = table.split(".")
         return self.connection.execute(
             "select column_name, data_type, comment from duckdb_columns() where database_name = ? and schema_name = ? "
@@ -205,7 +206,7 @@ class Warehouse:
             "select comment from duckdb_tables() where database_name = ? and schema_name = ? and table_name = ?",
             [CATALOG, schema, name],
         )
-        present = {column: text for column, _, text in self._described_columns(table)}
+        present = {column: text for column, _, text in self.described_columns(table)}
         if comment != _table_comment(row_is) or present != dict(columns):
             self.describe(table, row_is, columns)
             self.books.next_generation()

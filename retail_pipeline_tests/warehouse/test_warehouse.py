@@ -12,10 +12,11 @@ import pytest
 from retail_pipeline.errors import SqlFileError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.bookkeeping import stale_tables
+from retail_pipeline.warehouse.sql_file import read_sql_table
 from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.stores import opened
-from retail_pipeline_tests.warehouse.table_files import put, table_file
+from retail_pipeline_tests.warehouse.table_files import put, table_file, write_file
 
 DOUBLED = "select n, n * 2 as doubled from raw.numbers"
 
@@ -70,6 +71,24 @@ def test_a_changed_header_reaches_the_comments_of_a_table_whose_rows_stay(number
     assert build_table(numbers, changed, {}).mode == "unchanged"
     assert comments(numbers, "core.doubled")[1]["doubled"] == "twice n"
     assert numbers.books.version() != version
+
+
+@pytest.mark.parametrize("more", ["", "log_changes: true"])
+def test_of_a_table_built_anew_readers_learn_other_comments_and_nobody_is_asked_for_equal_rows(
+    numbers: Warehouse, tmp_path: Path, more: str
+) -> None:
+    def build(select: str, name: str) -> int:
+        table = table_file(tmp_path, "core.doubled", select, ["n", "doubled"], ["n"], more=more)
+        renamed = read_sql_table(write_file(table.path, table.text.replace("what n holds", name)))
+        assert build_table(numbers, renamed, {}).mode == "full"
+        return numbers.books.tables()["core.doubled"].generation
+
+    first = build(DOUBLED, "a number")
+    version = numbers.books.version()
+    assert build(f"{DOUBLED} where true", "a number") == first
+    assert numbers.books.version() == version
+    assert build(DOUBLED, "another text") > first
+    assert comments(numbers, "core.doubled")[1]["n"] == "another text"
 
 
 @pytest.mark.parametrize(
