@@ -25,7 +25,9 @@ MOST_MONEY = 10**11
 SMALLEST = {MONEY: "0.0001", RATE: "0.0000000001"}
 NO_IDS = ("NULL", "null", r"\N", "NaN", "nan", "None", "<NA>", "#N/A")
 """How databases, pandas and spreadsheets write that there is no id."""
-ODD_ID = rf"^$|^[\s\x{{a0}}=]|[\s\x{{a0}}]$|\.0$|^(?:{'|'.join(map(re.escape, NO_IDS))})$"
+NO_ID = "|".join(["", *map(re.escape, NO_IDS)])
+"""As a pattern: DuckDB makes a join of a list of so many constants, which looks at every line."""
+ODD_ID = rf"^(?:{NO_ID})$|^[\s\x{{a0}}=]|[\s\x{{a0}}]$|\.0$"
 OUTER_BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 PLACE = ("source_row", "source_part")
 
@@ -176,7 +178,9 @@ class LineParser:
         header, text, shown = self._shown(name), f"text_{name}", f"left(text_{name}, 100)"
         branches = []
         if not may_be_empty and name not in self._format.worked_out:
-            branches.append(f"when coalesce(trim({text}), '') = '' then '{header} is empty'")
+            is_cleaned = kind == IDENTIFIER or kind in SQL_TYPES  # these are null where nothing but blanks is left
+            is_empty = f"{text} is null" if is_cleaned else f"coalesce(trim({text}), '') = ''"
+            branches.append(f"when {is_empty} then '{header} is empty'")
         if kind in (TIMESTAMP, DATE):
             example = self._format.timestamp_example
             what = f"a date and time such as {example}" if kind == TIMESTAMP else f"a date such as {example[:10]}"
@@ -211,7 +215,7 @@ def _cleaned_id(text: str, *, keep_blanks: bool) -> str:
     trimmed = f"trim({text}, {OUTER_BLANKS})"
     branches = (
         f"when not regexp_matches({text}, {_quoted(ODD_ID)}) then {text}",
-        f"when {trimmed} in ('', {', '.join(map(_quoted, NO_IDS))}) then null",
+        f"when regexp_full_match({trimmed}, {_quoted(NO_ID)}) then null",
         rf"when ends_with({trimmed}, '.0') and regexp_full_match({trimmed}, '\d+\.0') "
         f"then left({trimmed}, length({trimmed}) - 2)",
         f"""when starts_with({trimmed}, '="') and regexp_full_match({trimmed}, '="[^"]+"') """

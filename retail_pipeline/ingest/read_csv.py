@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,16 @@ from retail_pipeline.ingest.formats import REFUSALS, Format, Recognised, recogni
 from retail_pipeline.ingest.parse_lines import LineParser
 from retail_pipeline.ingest.privacy import Pseudonyms
 from retail_pipeline.ingest.records import Record, State
-from retail_pipeline.ingest.scan_lines import LONGEST_RECORD, Layout, Scan, fetch_records, scan_lines
+from retail_pipeline.ingest.scan_lines import (
+    CARRIAGE_RETURN,
+    CLEAN_HEADER,
+    LINE_FEED,
+    LONGEST_RECORD,
+    Layout,
+    Scan,
+    fetch_records,
+    scan_lines,
+)
 from retail_pipeline.ingest.staged import Reject, Staged
 from retail_pipeline.ingest.text_files import Utf8File, as_utf8
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -25,6 +35,8 @@ DELIMITERS = (b",", b";", TAB, b"|")
 NO_HEADER = re.compile(rb"(\xef\xbb\xbf)?([ \t]*|\"?sep=.\"?)[\r\n]*")
 """A line above the header: a blank one, or the one in which Excel is told the delimiter."""
 READ_BUFFER = 1 << 25
+LARGE = 1 << 23
+"""Bytes from which a text is cut into parts, one for each thread."""
 TEMPORARY = ("view staged", "table text_columns", "table line_numbers")
 
 
@@ -58,10 +70,12 @@ def stage_text(warehouse: Warehouse, path: Path, scratch: Path, formats: Sequenc
     text = as_utf8(path, scratch, int(warehouse.settings.ingest.max_unpacked_gib * 2**30))
     header = find_header(text, formats)
     scan = scan_lines(text, header.layout)
-    readable = text.path
-    if not (scan.is_plain and header.is_plain):
-        readable = scratch / "clean"
-        scan = scan_lines(text, header.layout, readable)
+    if scan.is_plain and header.is_plain:
+        parts = int(warehouse.value("select current_setting('threads')")) if scan.has_quotes else 1
+        readable = _cut(text, header.layout, scan, scratch, parts)
+    else:
+        readable = [scratch / "clean"]
+        scan = scan_lines(text, header.layout, readable[0])
     _read(warehouse, readable, header, scan, text.name)
     _number_lines(warehouse, scan, header.recognised)
 
@@ -133,23 +147,44 @@ def _header_record(lines: Sequence[bytes], delimiter: bytes) -> tuple[Record, in
     return record, 1
 
 
-def _read(warehouse: Warehouse, path: Path, header: Header, scan: Scan, name: str) -> None:
+def _cut(text: Utf8File, layout: Layout, scan: Scan, scratch: Path, parts: int) -> list[Path]:
+    """Cut a large plain text between records, so that each part can be read by a thread of its own.
+
+    A small one stays as it is.
+    """
+    starts = [place for _, place in scan.blocks]
+    size = text.path.stat().st_size
+    if parts == 1 or size < LARGE:
+        return [text.path]
+    cuts = sorted({starts[bisect_left(starts, size * part // parts, hi=len(starts) - 1)] for part in range(parts)})
+    paths = [scratch / f"part-{number}" for number in range(len(cuts))]
+    with text.path.open("rb") as file:
+        for path, start, end in zip(paths, cuts, [*cuts[1:], size], strict=True):
+            file.seek(start)
+            with path.open("wb") as part:
+                part.write(b"-\r\n" if layout.line_end == CARRIAGE_RETURN + LINE_FEED else CLEAN_HEADER)
+                for place in range(start, end, READ_BUFFER):
+                    part.write(file.read(min(READ_BUFFER, end - place)))
+    return paths
+
+
+def _read(warehouse: Warehouse, paths: Sequence[Path], header: Header, scan: Scan, name: str) -> None:
     """Read the records into the temporary table ``text_columns``; they stand below one line, with nothing among them.
 
-    Only what has no quotes is read in parallel: where a thread starts within quotes, DuckDB 2.0 bends rows in silence.
-    Strict mode knows one kind of line break, in and out of quotes.
+    Of a file with quotes no part is read by more than one thread: where a thread starts within quotes, DuckDB 2.0 bends
+    rows in silence. Strict mode knows one kind of line break, in and out of quotes.
     """
     types = ", ".join(f"'c{place}': 'varchar'" for place in range(header.layout.width))
     fields = ", ".join(f"c{place} as {field}" for field, place in header.recognised.positions.items())
     try:
         warehouse.execute(
-            f"create or replace temp table text_columns as select {fields} from read_csv($path, skip = 1, "
+            f"create or replace temp table text_columns as select {fields} from read_csv($paths, skip = 1, "
             "delim = $delimiter, parallel = $parallel, strict_mode = $strict, auto_detect = false, header = false, "
             "quote = $quote, escape = $quote, comment = '', null_padding = false, compression = 'none', "
             f"hive_partitioning = false, max_line_size = {2 * LONGEST_RECORD}, buffer_size = {READ_BUFFER}, "
             f"columns = {{{types}}})",
             {
-                "path": literal_path(path),
+                "paths": [literal_path(path) for path in paths],
                 "delimiter": header.layout.delimiter.decode(),
                 "quote": '"' if header.layout.has_quotes else "",
                 "parallel": not scan.has_quotes,

@@ -112,6 +112,8 @@ def _faulty_lines(warehouse: Warehouse) -> Iterator[list[Reject]]:
 
 
 def _write_rejects(warehouse: Warehouse, staged: Staged, rejects: Sequence[Reject], drop_id: str) -> None:
+    if not rejects:
+        return
     import pyarrow as pa
 
     prefix = f"{staged.place}: " if staged.place else ""
@@ -172,7 +174,7 @@ def _remove(warehouse: Warehouse, drop_ids: Sequence[str]) -> None:
     """Take the lines of drops out, after noting the orders they belong to."""
     _remember_orders(warehouse, drop_ids)
     for table in CHANGED_TABLES:
-        warehouse.execute(f"delete from {table.name} where drop_id in (select unnest(?))", [list(drop_ids)])
+        warehouse.delete(table.name, "drop_id in (select unnest(?))", [list(drop_ids)])
 
 
 def _remember_orders(warehouse: Warehouse, drop_ids: Sequence[str]) -> None:

@@ -68,7 +68,7 @@ def compute_fresh_rows(warehouse: Warehouse, table: SqlTable, bound: dict[str, A
 def replace_affected_rows(warehouse: Warehouse, table: SqlTable) -> None:
     """Put the fresh rows in the place of the affected ones; call it inside a transaction."""
     affected = _is_among(warehouse, _incremental(table).key, AFFECTED)
-    warehouse.execute(f"delete from {table.name} where {affected}")
+    warehouse.delete(table.name, affected)
     # a SELECT whose sources are not all keyed makes rows of other keys too, which are there already
     warehouse.execute(f"insert into {table.name} from {FRESH} where {affected}")
     warehouse.execute(f"drop table {FRESH}")

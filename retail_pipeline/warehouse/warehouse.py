@@ -61,6 +61,19 @@ class Warehouse:
         with transaction(self.connection):
             yield
 
+    @contextlib.contextmanager
+    def any_order(self) -> Iterator[None]:
+        """Tables made inside may have their rows in any order, so that each thread writes its own.
+
+        To be used outside of transactions: nothing can be set in one that has failed.
+        """
+        self.execute("set preserve_insertion_order = false")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(duckdb.Error):  # only a broken connection gets here, and has raised before
+                self.execute("reset preserve_insertion_order")
+
     def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
         """Run SQL with bound parameters; fetch from what is returned."""
         return self.connection.execute(sql, parameters)
@@ -192,6 +205,15 @@ class Warehouse:
         """Create or replace ``schema.table`` from a SELECT; call it inside a transaction."""
         self.execute(f"create schema if not exists {table.split('.')[0]}")
         self.execute(f"create or replace table {table} as {select}", parameters)
+
+    def delete(self, table: str, condition: str, parameters: Any = None) -> None:
+        """Delete rows of ``schema.table``; call it inside a transaction.
+
+        Their room is won back when the database is closed. Without deletions it is not: DuckDB would then pack the last
+        rows of freshly made tables anew, in one thread.
+        """
+        if self.value(f"delete from {table} where {condition}", parameters):
+            self.execute("reset max_vacuum_tasks")
 
     def describe(self, table: str, row_is: str, columns: Mapping[str, str]) -> None:
         """Set the comments that readers see on a table and its columns."""

@@ -172,7 +172,7 @@ def running(home: Home) -> Holder | None:
 def _try_connect(home: Home, settings: WarehouseSettings) -> duckdb.DuckDBPyConnection | str:
     """A connection, or who keeps it from being made."""
     path = home.working_database
-    config: dict[str, Any] = {"temp_directory": str(home.work / "tmp")}
+    config: dict[str, Any] = {"temp_directory": str(home.work / "tmp"), "max_vacuum_tasks": 0}
     if settings.memory_limit:
         config["memory_limit"] = settings.memory_limit
     if settings.threads:

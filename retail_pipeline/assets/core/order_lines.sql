@@ -53,7 +53,19 @@ columns:
   source_row: the line of the file it stood on
   source_part: which of the lines packed into that row it is
 */
-with charges as (
+with drops as (
+    select
+        drops.drop_id,
+        drops.loaded_at,
+        drops.file_name,
+        -- a number for each row of each drop: no file has a million million rows
+        row_number() over (order by drops.drop_id) * 1000000000000 as first_place,
+        formats.*
+    from raw.drops as drops
+    join raw.formats as formats on drops.format = formats.format
+),
+
+charges as (
     select formats.format, names.product_id
     from core.product_names as names
     cross join raw.formats as formats
@@ -91,8 +103,7 @@ compared as (
                 lines.cancelled_ts
         ) as kind
     from raw.transactions as lines
-    join raw.drops as drops on lines.drop_id = drops.drop_id
-    join raw.formats as formats on drops.format = formats.format and formats.same_order = 'append'
+    join drops on lines.drop_id = drops.drop_id and drops.same_order = 'append'
     join look_alikes
         on lines.order_id = look_alikes.order_id
         and lines.product_id = look_alikes.product_id
@@ -132,29 +143,77 @@ behind_the_first as (
     from numbered
 ),
 
+-- only what the numbers depend on, for what is sorted is best narrow
+numbered_lines as (
+    select
+        lines.place_in_drops,
+        lines.source_part,
+        lines.is_duplicate,
+        lines.is_reexported,
+        lines.is_allocated,
+        row_number() over (
+            partition by lines.order_id
+            order by
+                lines.is_allocated, lines.is_duplicate, lines.line_no, lines.order_ts, lines.product_id,
+                lines.quantity desc, lines.unit_price, lines.place
+        ) as line_no
+    from (
+        select
+            lines.order_id,
+            lines.line_no,
+            lines.order_ts,
+            lines.product_id,
+            lines.quantity,
+            lines.unit_price,
+            drops.first_place + lines.source_row as place_in_drops,
+            lines.source_part,
+            coalesce(behind_the_first.occurrence > 1, false) as is_duplicate,
+            coalesce(behind_the_first.copy > 1, false) as is_reexported,
+            case
+                when drops.same_order = 'replace' then lines.source_row * 1000000 + lines.source_part
+                else coalesce(behind_the_first.place, 1)
+            end as place,
+            unnest(case when shares.returned_amount is not null then [false, true] else [false] end) as is_allocated
+        from raw.transactions as lines
+        join drops on lines.drop_id = drops.drop_id
+        left join behind_the_first
+            on lines.drop_id = behind_the_first.drop_id
+            and lines.source_row = behind_the_first.source_row
+            and lines.source_part = behind_the_first.source_part
+        left join core.order_versions as versions
+            on lines.order_id = versions.order_id and lines.drop_id = versions.drop_id
+        left join core.order_shares as shares
+            on lines.drop_id = shares.drop_id
+            and lines.source_row = shares.source_row
+            and lines.source_part = shares.source_part
+        where coalesce(versions.stands, true)
+    ) as lines
+),
+
 lines as (
     select
         lines.order_id,
-        lines.line_no as exported_line_no,
-        lines.order_ts,
+        numbers.line_no,
+        case when numbers.is_allocated then shares.returned_at else lines.order_ts end as order_ts,
         cast(lines.order_ts as date) as placed_on,
         lines.customer_id,
-        lines.product_id as exported_product_id,
         case
-            when formats.upper_case_products then upper(trim(lines.product_id))
+            when drops.upper_case_products then upper(trim(lines.product_id))
             else trim(lines.product_id)
         end as product_id,
-        lines.quantity,
+        case when numbers.is_allocated then -shares.returned_quantity else lines.quantity end as quantity,
         lines.unit_price,
-        lines.amount as exported_amount,
-        coalesce(shares.discount, 0) as allocated_discount,
         case
             when lines.quantity < 0 then -abs(coalesce(lines.discount, 0))
             else coalesce(lines.discount, 0)
-        end + coalesce(shares.discount, 0) as discount,
+        end as line_discount,
+        case when numbers.is_allocated then 0 else coalesce(shares.discount, 0) end as allocated_discount,
+        lines.amount as exported_amount,
+        numbers.is_duplicate,
+        numbers.is_reexported,
+        numbers.is_allocated,
         shares.returned_quantity,
         shares.returned_amount,
-        shares.returned_at,
         shares.return_type,
         lines.status,
         lines.country,
@@ -162,78 +221,53 @@ lines as (
         lines.channel,
         lines.store,
         lines.category,
-        formats.format,
+        drops.format,
         lines.drop_id,
         lines.source_row,
         lines.source_part,
-        formats.negative_quantity_type,
-        formats.zero_price_type,
-        coalesce(starts_with(lines.order_id, formats.cancellation_order_prefix), false) as is_cancellation_order,
-        coalesce(starts_with(lines.order_id, formats.adjustment_order_prefix), false)
+        drops.negative_quantity_type,
+        drops.zero_price_type,
+        coalesce(starts_with(lines.order_id, drops.cancellation_order_prefix), false) as is_cancellation_order,
+        coalesce(starts_with(lines.order_id, drops.adjustment_order_prefix), false)
         or (
             lines.cancelled_ts is null
-            and coalesce(list_contains(formats.void_statuses, lower(lines.status)), false)
-        ) as is_adjustment_order,
-        coalesce(behind_the_first.occurrence > 1, false) as is_duplicate,
-        coalesce(behind_the_first.copy > 1, false) as is_reexported,
-        case
-            when formats.same_order = 'replace' then lines.source_row * 1000000 + lines.source_part
-            else coalesce(behind_the_first.place, 1)
-        end as place
+            and coalesce(list_contains(drops.void_statuses, lower(lines.status)), false)
+        ) as is_adjustment_order
     from raw.transactions as lines
-    join raw.drops as drops on lines.drop_id = drops.drop_id
-    join raw.formats as formats on drops.format = formats.format
-    left join behind_the_first
-        on lines.drop_id = behind_the_first.drop_id
-        and lines.source_row = behind_the_first.source_row
-        and lines.source_part = behind_the_first.source_part
-    left join core.order_versions as versions
-        on lines.order_id = versions.order_id and lines.drop_id = versions.drop_id
+    join drops on lines.drop_id = drops.drop_id
+    join numbered_lines as numbers
+        on drops.first_place + lines.source_row = numbers.place_in_drops
+        and lines.source_part = numbers.source_part
     left join core.order_shares as shares
         on lines.drop_id = shares.drop_id
         and lines.source_row = shares.source_row
         and lines.source_part = shares.source_part
-    where coalesce(versions.stands, true)
 ),
 
-with_returns as (
-    select
-        *,
-        unnest(case when returned_amount is not null then [false, true] else [false] end) as is_allocated
-    from lines
-),
-
+-- decimals of more than 18 digits are slow, so sums and products are taken only where they must be
 valued as (
     select
-        * exclude (order_ts, quantity, discount, allocated_discount),
-        case when is_allocated then returned_at else order_ts end as order_ts,
-        case when is_allocated then -returned_quantity else quantity end as quantity,
-        -- the wider type holds every product: DECIMAL(18,4) times DECIMAL(18,4) overflows from 10,000,000,000 on
+        * exclude (line_discount),
         case
             when is_allocated
                 then cast(returned_amount - cast(returned_quantity as decimal(19, 4)) * unit_price as decimal(18, 4))
-            else discount
+            when allocated_discount = 0 then line_discount
+            else cast(line_discount + allocated_discount as decimal(18, 4))
         end as discount,
-        case when is_allocated then 2 when is_duplicate then 1 else 0 end as lateness,
-        case when is_allocated then 0 else allocated_discount end as allocated_discount,
-        cast(
-            case
-                when is_allocated then -returned_amount
-                when exported_amount is not null then exported_amount - allocated_discount
-                else cast(quantity as decimal(19, 4)) * unit_price - discount
-            end as decimal(18, 4)
-        ) as amount
-    from with_returns
-),
-
-numbered_lines as (
-    select
-        *,
-        row_number() over (
-            partition by order_id
-            order by lateness, exported_line_no, order_ts, exported_product_id, quantity desc, unit_price, place
-        ) as line_no
-    from valued
+        case
+            when is_allocated then -returned_amount
+            when exported_amount is not null and allocated_discount = 0 then exported_amount
+            when exported_amount is not null then cast(exported_amount - allocated_discount as decimal(18, 4))
+            -- DECIMAL(18,4) times DECIMAL(18,4) overflows from 10,000,000,000 on
+            when line_discount = 0
+                and allocated_discount = 0
+                and abs(cast(quantity as double) * cast(unit_price as double)) < 1000000000
+                then cast(quantity * unit_price as decimal(18, 4))
+            else cast(
+                cast(quantity as decimal(19, 4)) * unit_price - line_discount - allocated_discount as decimal(18, 4)
+            )
+        end as amount
+    from lines
 )
 
 select
@@ -257,8 +291,8 @@ select
     charges.product_id is not null as is_charge,
     lines.quantity,
     lines.unit_price,
-    cast(lines.discount as decimal(18, 4)) as discount,
-    cast(lines.allocated_discount as decimal(18, 4)) as allocated_discount,
+    lines.discount,
+    lines.allocated_discount,
     lines.amount,
     case
         when coalesce(lines.currency, reporting.currency, '') = coalesce(reporting.currency, '') then lines.amount
@@ -277,7 +311,7 @@ select
     lines.drop_id,
     lines.source_row,
     lines.source_part
-from numbered_lines as lines
+from valued as lines
 cross join core.reporting_currency as reporting
 left join core.exchange_rates as rates
     on lines.currency = rates.currency
