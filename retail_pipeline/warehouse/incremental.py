@@ -17,6 +17,7 @@ from retail_pipeline.warehouse.sql_header import Incremental
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 AFFECTED, CHANGED, FRESH = "temp.affected_keys", "temp.changed_values", "temp.fresh_rows"
+TOUCHED = "temp.touched"
 
 
 def find_affected_keys(
@@ -65,13 +66,29 @@ def compute_fresh_rows(warehouse: Warehouse, table: SqlTable, bound: dict[str, A
         warehouse.execute(f"create or replace temp table {_name(FRESH)} as {table.query}", bound)
 
 
-def replace_affected_rows(warehouse: Warehouse, table: SqlTable) -> None:
-    """Put the fresh rows in the place of the affected ones; call it inside a transaction."""
-    affected = _is_among(warehouse, _incremental(table).key, AFFECTED)
+def replace_affected_rows(warehouse: Warehouse, table: SqlTable) -> dict[str, str]:
+    """Put the fresh rows in the place of the affected ones; call it inside a transaction.
+
+    Returns
+    -------
+    By the column: a SELECT of the keys that were affected, and one for each further column by which changes are logged,
+    of its values in the rows that went and in those that came.
+    """
+    incremental = _incremental(table)
+    affected = _is_among(warehouse, incremental.key, AFFECTED)
+    changes = {incremental.key: f"select key_value from {AFFECTED}"}
+    for column in incremental.log:
+        touched = f"{TOUCHED}_{column}"
+        warehouse.execute(
+            f"create or replace temp table {_name(touched)} as select {column}::varchar from {table.name} "
+            f"where {affected} union select {column}::varchar from {FRESH} where {affected}"
+        )
+        changes[column] = f"from {touched}"
     warehouse.delete(table.name, affected)
     # a SELECT whose sources are not all keyed makes rows of other keys too, which are there already
     warehouse.execute(f"insert into {table.name} from {FRESH} where {affected}")
     warehouse.execute(f"drop table {FRESH}")
+    return changes
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from retail_pipeline.errors import SqlFileError
 HEADER = re.compile(r"\A\s*/\*(?P<header>.*?)\*/", re.DOTALL)
 HEADER_KEYS = {"row", "about", "key", "columns", "incremental", "log_changes"}
 INCREMENTAL_KEYS = {"key", "sources"}
+LOG = "log"
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -24,11 +25,13 @@ class Incremental:
     are logged by. Where that column is ``key`` itself, the SELECT is given only the source's affected rows; where
     it is another column (a product's name, say), the affected keys are those of the rows that hold the changed value;
     where it is null (``~``), any change of the source asks for a full build. Upstream tables that are not named here
-    do not trigger a replacement: name all but those whose changes always come along with a named one's.
+    do not trigger a replacement: name all but those whose changes always come along with a named one's. ``log`` are
+    further columns by which the table's own changes are logged, for tables that are confined by these.
     """
 
     key: str
     sources: dict[str, str | None]
+    log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +109,15 @@ def _read_columns(path: Path, columns: Any) -> dict[str, str]:
 def _read_incremental(path: Path, declared: Any, columns: list[str]) -> Incremental | None:
     if declared is None:
         return None
-    complete = isinstance(declared, dict) and set(declared) == INCREMENTAL_KEYS
-    if not complete or not isinstance(declared["sources"], dict) or not declared["sources"]:
+    complete = isinstance(declared, dict) and set(declared) - {LOG} == INCREMENTAL_KEYS
+    log = declared.get(LOG, []) if complete else []
+    if not complete or not isinstance(declared["sources"], dict) or not declared["sources"] or not isinstance(log, list):
         raise SqlFileError(
             f"{path}: incremental must have a key (a column) and sources (upstream table: the column its changes are "
-            "logged by, or ~)."
+            "logged by, or ~); it may have a log (further columns by which to log changes, as in [customer_id])."
         )
-    used = [declared["key"], *(column for column in declared["sources"].values() if column is not None)]
+    used = [declared["key"], *log, *(column for column in declared["sources"].values() if column is not None)]
     strangers = sorted({str(column) for column in used if column not in columns})
     if strangers:
         raise SqlFileError(f"{path}: incremental uses {', '.join(strangers)}, not among the columns.")
-    return Incremental(declared["key"], dict(declared["sources"]))
+    return Incremental(declared["key"], dict(declared["sources"]), tuple(log))

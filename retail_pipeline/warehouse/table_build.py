@@ -110,13 +110,11 @@ def _rebuild(warehouse: Warehouse, table: SqlTable, bound: dict[str, Any], finge
 
 
 def _replace_affected(warehouse: Warehouse, table: SqlTable, affected: int, fingerprint: str) -> None:
-    if affected:
-        replace_affected_rows(warehouse, table)
+    changes = replace_affected_rows(warehouse, table) if affected else {}
     warehouse.keep_described(table.name, table.row, table.columns)
     generation = _record(warehouse, table, fingerprint, changed=affected > 0, rebuilt=False)
-    if affected and table.incremental:
-        keys = "select key_value from temp.affected_keys"
-        warehouse.books.log_changed_keys(table.name, table.incremental.key, keys, generation)
+    for column, values in changes.items():
+        warehouse.books.log_changed_keys(table.name, column, values, generation)
 
 
 def _record(warehouse: Warehouse, table: SqlTable, fingerprint: str, *, changed: bool, rebuilt: bool) -> int:

@@ -12,6 +12,10 @@ about: >
   parts undone before, so that the parts of a line undone as a whole add up to its amount. What was given back of an order
   without saying of which line (is_allocated) undoes its own lines, before all else.
 key: [sale_order_id, sale_line_no, cancellation_order_id, cancellation_line_no]
+incremental:
+  key: customer_id
+  sources:
+    core.order_lines: customer_id
 columns:
   customer_id: the customer
   product_id: the product

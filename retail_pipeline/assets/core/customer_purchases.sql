@@ -6,6 +6,10 @@ about: >
   date). Under gross, the usual filter of the field: every line with a known customer, a quantity and a price above
   zero, charges and a file's own duplicates too, but not what an earlier drop brought already; nothing is taken off.
 key: [order_id, line_no]
+incremental:
+  key: order_id
+  sources:
+    core.order_lines: order_id
 columns:
   customer_id: the customer
   order_id: the order

@@ -4,6 +4,10 @@ about: >
   Guests are not here. Figures leave duplicates aside. Should an order hold lines of several customers, each has their
   own part of it. The country is that of the customer's latest order, the first in the alphabet if it holds several.
 key: [customer_id]
+incremental:
+  key: customer_id
+  sources:
+    core.order_lines: customer_id
 columns:
   customer_id: the customer's id
   first_order_ts: their first order with a sale, null if none [store time]

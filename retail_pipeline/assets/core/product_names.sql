@@ -8,7 +8,6 @@ log_changes: true
 columns:
   product_id: the product's code
   product_name: its name, null if no line has one
-  product_names: different names found on its lines [names]
 */
 with lines as (
     select
@@ -36,11 +35,10 @@ ranked as (
         row_number() over (
             partition by product_id
             order by (product_name is null), lines desc, last_used desc, product_name
-        ) as place,
-        count(product_name) over (partition by product_id) as product_names
+        ) as place
     from names
 )
 
-select product_id, product_name, product_names
+select product_id, product_name
 from ranked
 where place = 1
