@@ -8,6 +8,7 @@ from retail_pipeline.console.run import run_pipeline
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.forget import Forgotten, forget_customer
 from retail_pipeline.settings import load_settings
+from retail_pipeline.warehouse.bookkeeping import Bookkeeping
 from retail_pipeline.warehouse.rewrite import rewrite_snapshots, rewrite_working_database
 from retail_pipeline.warehouse.snapshot import snapshots
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -27,13 +28,14 @@ def forget(home: Home, console: Console, customer: str) -> int:
     code = run_pipeline(home, console)
     database = WorkingDatabase.open(home, f"forget-{uuid.uuid4().hex[:8]}", settings.warehouse, console.print)
     try:
+        Bookkeeping(database.connection, database.run_id).forget_logged_values(forgotten.replacement.names)
         rewritten = rewrite_snapshots(home, forgotten.replacement)
         rewrite_working_database(database)
     finally:
         database.close()
     console.print(
         f"Forgotten: {forgotten.lines:,} lines now stand under {forgotten.replacement.pseudonym}, "
-        f"{forgotten.rejected:,} rejected lines are blank, {len(rewritten)} older snapshots were written anew.",
+        f"{forgotten.rejected:,} rejected lines are blank, {len(rewritten)} snapshots were written anew.",
         markup=False,
         highlight=False,
     )

@@ -7,6 +7,7 @@ in later files counts as a guest's; to know it, the pipeline keeps a keyed hash 
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from retail_pipeline.ingest.privacy import Pseudonyms, read_key
@@ -93,17 +94,12 @@ def id_hash(warehouse: Warehouse, stored_id: str) -> str:
     return hmac.new(key, f"{FORGOTTEN}:{stored_id}".encode(), hashlib.sha256).hexdigest()
 
 
-def make_guests_of_forgotten(warehouse: Warehouse, drop_id: str) -> None:
-    """Take the ids of forgotten customers off the lines that a drop has just brought."""
+def find_forgotten(warehouse: Warehouse, ids_select: str, parameters: Mapping[str, object]) -> list[str]:
+    """The ids of forgotten customers among those that a SELECT returns: they must not get into a table again."""
     if not warehouse.exists("pipeline.forgotten_customers"):
-        return
+        return []
     hashes = {row[0] for row in warehouse.execute("from pipeline.forgotten_customers").fetchall()}
-    ids = warehouse.execute(
-        "select distinct customer_id from raw.transactions where drop_id = ? and customer_id is not null", [drop_id]
-    ).fetchall()
-    known = [stored_id for (stored_id,) in ids if id_hash(warehouse, stored_id) in hashes]
-    if known:
-        warehouse.execute(
-            "update raw.transactions set customer_id = null where drop_id = ? and customer_id in (select unnest(?))",
-            [drop_id, known],
-        )
+    if not hashes:
+        return []
+    ids = warehouse.execute(f"select distinct id from ({ids_select}) as ids(id) where id is not null", parameters)
+    return [stored_id for (stored_id,) in ids.fetchall() if id_hash(warehouse, stored_id) in hashes]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.ingest.drops import DroppedFile
-from retail_pipeline.ingest.forget import make_guests_of_forgotten
+from retail_pipeline.ingest.forget import find_forgotten
 from retail_pipeline.ingest.parse_lines import LineParser
 from retail_pipeline.ingest.privacy import Pseudonyms
 from retail_pipeline.ingest.raw_tables import (
@@ -79,6 +79,10 @@ def _write_lines(warehouse: Warehouse, staged: Staged, drop_id: str, store: str 
     parameters: dict[str, object] = {"drop_id": drop_id, **keys}
     columns = {name: name for name in target.fields}
     if target.table == TRANSACTIONS.name:
+        forgotten = find_forgotten(warehouse, f"select {customer} from ({select})", keys)
+        if forgotten:
+            customer = f"case when not list_contains($forgotten::varchar[], {customer}) then {customer} end"
+            parameters["forgotten"] = forgotten
         columns = {"source_part": "source_part", **columns, "customer_id": customer}
         if store:
             columns |= {"order_id": "$store || '/' || order_id", "store": "coalesce(store, $store)"}
@@ -89,7 +93,6 @@ def _write_lines(warehouse: Warehouse, staged: Staged, drop_id: str, store: str 
         f"select $drop_id, source_row, {', '.join(columns.values())} from ({select}) where reason is null",
         parameters,
     )
-    make_guests_of_forgotten(warehouse, drop_id)
     loaded = warehouse.count(target.table) - before
     _write_rejects(warehouse, staged, staged.rejects, drop_id)
     if loaded + len(staged.rejects) < staged.rows_read:

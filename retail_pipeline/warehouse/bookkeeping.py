@@ -229,10 +229,23 @@ class Bookkeeping:
                 "group by table_name, rows having count(*) > rows"
             ).fetchall()
             for (name,) in outgrown:
-                self._connection.execute("delete from pipeline.changed_keys where table_name = ?", [name])
-                self._connection.execute(
-                    "update pipeline.tables set rebuilt_generation = generation where table_name = ?", [name]
-                )
+                self._forget_log(name)
+
+    def forget_logged_values(self, values: Collection[str]) -> None:
+        """Drop logged keys that nobody may know any more; who has not seen these changes builds anew."""
+        with transaction(self._connection):
+            tables = self._connection.execute(
+                "select distinct table_name from pipeline.changed_keys where key_value in (select unnest(?))",
+                [list(values)],
+            ).fetchall()
+            for (name,) in tables:
+                self._forget_log(name)
+
+    def _forget_log(self, table: str) -> None:
+        self._connection.execute("delete from pipeline.changed_keys where table_name = ?", [table])
+        self._connection.execute(
+            "update pipeline.tables set rebuilt_generation = generation where table_name = ?", [table]
+        )
 
     def checks(self) -> list[tuple[CheckOutcome, int]]:
         """The last outcome of every check, with the generation it has seen."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 
 from retail_pipeline.home import Home
-from retail_pipeline.warehouse.snapshot import STORAGE_VERSION, current_snapshot, point_link, snapshots
-from retail_pipeline.warehouse.working_database import WorkingDatabase
+from retail_pipeline.warehouse.snapshot import current_snapshot, point_link, snapshots
+from retail_pipeline.warehouse.working_database import STORAGE_VERSION, WorkingDatabase
 
 QUOTING_META = ("meta.checks", "meta.runs", "meta.tables")
 """Tables of a snapshot whose texts may quote rows."""
@@ -34,7 +34,7 @@ def mentions(text: str) -> str:
 
 
 def rewrite_snapshots(home: Home, replacement: Replacement) -> list[Path]:
-    """Replace names in every kept snapshot that holds them.
+    """Replace names in every kept snapshot, and leave out what earlier changes left of them in its file's bytes.
 
     A file that readers may have open is not written to: each is copied under a new name, the link moves where it led to
     the old one, and that goes. Who has it open keeps reading what it held until closing it.
@@ -46,8 +46,6 @@ def rewrite_snapshots(home: Home, replacement: Replacement) -> list[Path]:
     published = current_snapshot(home)
     rewritten = []
     for path in snapshots(home):
-        if not _holds_names(path, replacement):
-            continue
         target = path.with_name(f"{path.stem}-rewritten.duckdb")
         _rewrite_snapshot(path, target, replacement)
         if path == published:
@@ -55,15 +53,6 @@ def rewrite_snapshots(home: Home, replacement: Replacement) -> list[Path]:
         path.unlink()
         rewritten.append(target)
     return rewritten
-
-
-def _holds_names(path: Path, replacement: Replacement) -> bool:
-    with duckdb.connect(str(path), read_only=True) as connection:
-        for table, column, condition, _ in _places(connection, replacement):
-            query = f"select count({column}) from {table} where {condition}"
-            if connection.execute(query, list(replacement.names)).fetchall() != [(0,)]:
-                return True
-    return False
 
 
 def _rewrite_snapshot(path: Path, target: Path, replacement: Replacement) -> None:
@@ -113,7 +102,7 @@ def rewrite_working_database(database: WorkingDatabase) -> None:
     target.unlink(missing_ok=True)
     try:
         database.connection.execute("checkpoint")
-        database.connection.execute(f"attach '{_literal(target)}' as clean")
+        database.connection.execute(f"attach '{_literal(target)}' as clean (storage_version '{STORAGE_VERSION}')")
         database.connection.execute("copy from database warehouse to clean")
         database.connection.execute("detach clean")
         target.replace(path)

@@ -6,6 +6,8 @@ A file that readers may have open is never replaced: each snapshot gets a name o
 
 import contextlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,9 +21,9 @@ from retail_pipeline.warehouse.bookkeeping import Bookkeeping, CheckOutcome, Run
 from retail_pipeline.warehouse.notices import withheld_notice, write_notice
 from retail_pipeline.warehouse.snapshot_meta import META, write_meta
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline.warehouse.working_database import utc_now
+from retail_pipeline.warehouse.working_database import STORAGE_VERSION, utc_now
 
-STORAGE_VERSION = "v1.4.0"
+COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
 
 
 @dataclass(frozen=True)
@@ -196,10 +198,14 @@ def _copy(warehouse: Warehouse, target: Path, ending: RunEnd | None) -> dict[str
     ).fetchall()
     expected = {name: warehouse.count(name) for (name,) in tables}
     run("checkpoint")
+    is_copied = _can_be_copied_as_it_is(warehouse)
+    if is_copied:
+        _copy_file(warehouse.home.working_database, target)
     path = str(target).replace("'", "''")
     run(f"attach '{path}' as snapshot (storage_version '{STORAGE_VERSION}')")
     try:
-        run("copy from database warehouse to snapshot")
+        if not is_copied:
+            run("copy from database warehouse to snapshot")
         run("drop schema snapshot.pipeline cascade")
         write_meta(warehouse, target.name.removesuffix(".tmp"), ending)
         run("checkpoint snapshot")
@@ -207,6 +213,29 @@ def _copy(warehouse: Warehouse, target: Path, ending: RunEnd | None) -> dict[str
     finally:
         with contextlib.suppress(duckdb.Error):  # what went wrong before must not be hidden
             run("detach snapshot")
+
+
+def _can_be_copied_as_it_is(warehouse: Warehouse) -> bool:
+    """Whether the working database's file is one that older clients can open, and is not mostly empty."""
+    version = warehouse.value(
+        "select tags['storage_version'] from duckdb_databases() where database_name = 'warehouse'"
+    )
+    blocks = warehouse.row(
+        "select free_blocks, total_blocks from pragma_database_size() where database_name = 'warehouse'"
+    )
+    return version == f"{STORAGE_VERSION}+" and blocks is not None and 2 * blocks[0] <= blocks[1]
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    """Copy the working database's file, in a process of its own.
+
+    Where this process opened and closed the file, the system would take away the lock that DuckDB has on it.
+    """
+    command = [sys.executable, "-I", "-S", "-c", COPY, str(source), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise PublishError(f"{source} could not be copied: {said[-1] if said else f'exit code {done.returncode}'}")
 
 
 def _sync_folder(folder: Path) -> None:

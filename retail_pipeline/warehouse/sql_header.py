@@ -111,7 +111,12 @@ def _read_incremental(path: Path, declared: Any, columns: list[str]) -> Incremen
         return None
     complete = isinstance(declared, dict) and set(declared) - {LOG} == INCREMENTAL_KEYS
     log = declared.get(LOG, []) if complete else []
-    if not complete or not isinstance(declared["sources"], dict) or not declared["sources"] or not isinstance(log, list):
+    if (
+        not complete
+        or not isinstance(declared["sources"], dict)
+        or not declared["sources"]
+        or not isinstance(log, list)
+    ):
         raise SqlFileError(
             f"{path}: incremental must have a key (a column) and sources (upstream table: the column its changes are "
             "logged by, or ~); it may have a log (further columns by which to log changes, as in [customer_id])."

@@ -27,6 +27,9 @@ from retail_pipeline.home import Home
 from retail_pipeline.settings import WarehouseSettings
 from retail_pipeline.warehouse.run_markers import RunMarker, is_alive
 
+STORAGE_VERSION = "v1.4.0"
+"""The oldest DuckDB whose clients can open a snapshot. The working database is so too, for its file becomes one."""
+
 POLL_SECONDS = 0.25
 SAY_AGAIN_SECONDS = 15.0
 LOCKED = "Could not set lock on file"
@@ -224,7 +227,7 @@ def _create_database(home: Home) -> None:
         return
     new = home.work / f"new-{uuid.uuid4().hex}.duckdb"
     try:
-        duckdb.connect(str(new)).close()
+        duckdb.connect(str(new), config={"storage_compatibility_version": STORAGE_VERSION}).close()
         os.link(new, path)  # unlike a renaming, it never replaces what another run made meanwhile
     except duckdb.Error as error:
         raise WarehouseError(cannot_open(home, error)) from error
