@@ -105,7 +105,7 @@ compared as (
         ) as kind
     from raw.transactions as lines
     join drops on lines.drop_id = drops.drop_id and drops.same_order = 'append'
-    join look_alikes
+    semi join look_alikes
         on lines.order_id = look_alikes.order_id
         and lines.product_id = look_alikes.product_id
         and lines.quantity = look_alikes.quantity
@@ -130,18 +130,20 @@ numbered as (
     from compared
 ),
 
-behind_the_first as (
+copied as (
     select
-        drop_id,
-        source_row,
-        source_part,
-        place,
-        occurrence,
+        *,
         row_number() over (
             partition by order_id, product_id, quantity, unit_price, kind, occurrence_in_drop
             order by loaded_at, file_name, drop_id
         ) as copy
     from numbered
+),
+
+behind_the_first as (
+    select drop_id, source_row, source_part, place, occurrence, copy
+    from copied
+    where place > 1 or occurrence > 1 or copy > 1
 ),
 
 -- only what the numbers depend on, for what is sorted is best narrow
