@@ -44,6 +44,8 @@ def print_drops(home: Home, console: Console) -> None:
         table.add_column(title, justify="right" if title in ("rows", "rejected", "orders replaced") else "left")
     for name, format_name, loaded, rejected, first, last, loaded_at, replaced in rows:
         days = [str(day) if day else "-" for day in (first, last)]
-        table.add_row(name, format_name, f"{loaded:,}", f"{rejected:,}", *days, str(loaded_at), f"{replaced:,}")
+        table.add_row(
+            name, format_name, f"{loaded:,}", f"{rejected:,}", *days, f"{loaded_at:%Y-%m-%d %H:%M:%S}", f"{replaced:,}"
+        )
     console.print(table if rows else "Nothing is loaded.")
     console.print("'retail drops remove NAME' takes out what a file brought.", highlight=False)

@@ -33,6 +33,11 @@ class DroppedFile:
         """Changes whenever the file is written to."""
         return f"{self.size}-{self.modified_ns}"
 
+    @property
+    def full_stamp(self) -> str:
+        """Changes whenever the file is written to, even if its time is then put back to what it was."""
+        return f"{self.stamp}-{self.changed_ns}"
+
     def age_seconds(self, now_ns: int) -> float:
         """The time since its contents last changed; a time in the future is not believed."""
         changed_ns = self.modified_ns if self.modified_ns <= now_ns else min(self.modified_ns, self.changed_ns)

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from retail_pipeline.ingest.privacy import Pseudonyms, read_key
+from retail_pipeline.ingest.privacy import Pseudonyms, read_key, require_same_key
 from retail_pipeline.ingest.raw_tables import REJECTED_ROWS, TRANSACTIONS, create_raw_tables, record_changes
 from retail_pipeline.warehouse.rewrite import Replacement, mentions
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -46,6 +46,7 @@ def forget_customer(warehouse: Warehouse, customer: str) -> Forgotten:
         The id as the store exports it (an e-mail address, a name, a number), or as it stands in the tables.
     """
     create_raw_tables(warehouse)
+    require_same_key(warehouse)
     names = list(names_of(warehouse, customer))
     pseudonym = f"{FORGOTTEN}-{secrets.token_hex(8)}"
     with warehouse.transaction():

@@ -12,6 +12,7 @@ import duckdb
 from retail_pipeline.errors import SelectionError, UnreadableDropError
 from retail_pipeline.ingest.drops import DroppedFile, as_text, content_hash, list_drops, settled_drops
 from retail_pipeline.ingest.formats.known import known_formats
+from retail_pipeline.ingest.privacy import require_same_key
 from retail_pipeline.ingest.raw_tables import REFUSED_FILES, create_raw_tables
 from retail_pipeline.ingest.read_csv import stage_text
 from retail_pipeline.ingest.read_parquet import stage_parquet
@@ -74,6 +75,7 @@ def load_drops(
         when a name to reload is not in ``drops/``, or still grows.
     """
     create_raw_tables(warehouse)
+    require_same_key(warehouse)
     for name in remove:
         _withdraw(warehouse, name, say)
     ingest = warehouse.settings.ingest
@@ -84,11 +86,13 @@ def load_drops(
     for drop in growing:
         say(f"{drop.name} is still growing; it waits for the next run.")
     loading = _Loading(warehouse, {drop.name for drop in [*drops, *growing]}, set(reload), say, report)
+    loading.remember_hashes()
     known = {drop.name: digest for drop in drops if (digest := loading.take(drop))}
     for drop in drops:  # what a file held that has been replaced since is now held by its copy alone
         if drop.name in known and not loading.find_loaded(known[drop.name]):
             loading.take(drop)
     report.known = [name for name in known if name not in {drop.file_name for drop in report.loaded}]
+    loading.note_hashes(drops)
     _record_refusals(warehouse, loading.refusals)
     _record_unchanged(warehouse)
     return report
@@ -104,12 +108,39 @@ class _Loading:
     say: Callable[[str], None]
     report: LoadReport
     refusals: list[tuple[str, str, str]] = field(default_factory=list)
+    hashes: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def remember_hashes(self) -> None:
+        """Recall the hashes of files that nobody has written to since: reading all of them at each run takes long."""
+        self.warehouse.execute(
+            "create table if not exists pipeline.file_hashes (file_name varchar, stamp varchar, sha256 varchar)"
+        )
+        rows = self.warehouse.execute("select file_name, stamp, sha256 from pipeline.file_hashes").fetchall()
+        self.hashes = {(name, stamp): digest for name, stamp, digest in rows}
+
+    def note_hashes(self, drops: Sequence[DroppedFile]) -> None:
+        """Note the hashes of the files that are there."""
+        kept = [
+            {"name": drop.name, "stamp": drop.full_stamp, "sha256": self.hashes[drop.name, drop.full_stamp]}
+            for drop in drops
+            if (drop.name, drop.full_stamp) in self.hashes
+        ]
+        with self.warehouse.transaction():
+            self.warehouse.execute("delete from pipeline.file_hashes")
+            self.warehouse.execute(
+                "insert into pipeline.file_hashes select file.* from "
+                "(select unnest($files::struct(name varchar, stamp varchar, sha256 varchar)[]) as file)",
+                {"files": kept},
+            )
 
     def take(self, drop: DroppedFile) -> str | None:
         """Load a file, or refuse it; one whose bytes are loaded is left as it is, and its SHA-256 returned."""
-        digest = ""
+        digest = self.hashes.get((drop.name, drop.full_stamp), "")
+        if digest and drop.name not in self.reload and self.find_loaded(digest) == drop.name:
+            return digest
         try:
             digest, replaced = self._identify(drop)
+            self.hashes[drop.name, drop.full_stamp] = digest
             known = self.find_loaded(digest)
             if known is not None and drop.name not in self.reload:
                 self._tell_of_known(drop, known, digest)

@@ -17,12 +17,14 @@ from retail_pipeline.home import Home
 from retail_pipeline.ingest.formats import Recognised
 from retail_pipeline.ingest.records import Record, State
 from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse.warehouse import Warehouse
 
 KEY_BYTES = 32
 BLOCK_BYTES = 64
 HASH_DIGITS = 32
 EMAIL = re.compile(r"(?<![\w.+%&-])[\w.+%&-][\w.+'%&-]*@[\w-]+(?:\.[\w-]+)+")
 SQL_EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+KEY_CHECK = b"which key this is"
 MASK = "***"
 PERSONAL = ("customer_id", "raw")
 """Columns of the warehouse that are not shown in logs and messages."""
@@ -126,6 +128,27 @@ def read_key(home: Home) -> bytes:
     finally:
         temporary.unlink()
     return _parsed_key(path, path.read_text())
+
+
+def require_same_key(warehouse: Warehouse) -> None:
+    """Make sure that the home's key is the one under which this warehouse's ids were hashed.
+
+    Raises
+    ------
+    SettingsError
+        when it is another: every customer would be there a second time, and the forgotten would be known no more.
+    """
+    check = hmac.new(read_key(warehouse.home), KEY_CHECK, hashlib.sha256).hexdigest()
+    warehouse.execute("create table if not exists pipeline.privacy_key (key_check varchar)")
+    known = warehouse.value("select key_check from pipeline.privacy_key")
+    if known is None:
+        warehouse.execute("insert into pipeline.privacy_key values (?)", [check])
+    elif known != check:
+        raise SettingsError(
+            f"{warehouse.home.privacy_key} is not the key under which the customers in the warehouse were hashed. Put "
+            f"that one back from a backup. If it is lost, move {warehouse.home.work} away: the next run loads "
+            "the files in drops/ anew, and customers get new ids."
+        )
 
 
 def _parsed_key(path: Path, text: str) -> bytes:

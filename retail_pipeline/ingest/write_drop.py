@@ -21,10 +21,12 @@ from retail_pipeline.ingest.raw_tables import (
 from retail_pipeline.ingest.staged import Reject, Staged
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline.warehouse.working_database import utc_now
+from retail_pipeline.warehouse.working_database import precise_utc_now
 
 LONGEST_RAW = 10_000
 REJECTS_AT_ONCE = 20_000
+ORDER_MONEY = ("order_discount", "order_refunded")
+"""What stands on one line of an order and holds for all of it; a subtotal holds for lines that are not there."""
 CHANGED_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, CURRENCY_RATES, SKIPPED_SHEETS)
 
 
@@ -103,6 +105,37 @@ def _write_lines(warehouse: Warehouse, staged: Staged, drop_id: str, store: str 
         for rejects in _faulty_lines(warehouse):
             _write_rejects(warehouse, staged, rejects, drop_id)
         warehouse.execute("drop table faulty_lines")
+        if target.table == TRANSACTIONS.name:
+            _hand_on_order_money(warehouse, select, drop_id)
+
+
+def _hand_on_order_money(warehouse: Warehouse, select: str, drop_id: str) -> None:
+    """Put what a rejected line said of its whole order on the order's first good line, so that it still counts."""
+    lost = ", ".join(f"max({column}) as {column}" for column in ORDER_MONEY)
+    taken = ", ".join(f"{column} = coalesce(lines.{column}, heirs.{column})" for column in ORDER_MONEY)
+    warehouse.execute(
+        f"""
+        create or replace temp table heirs as
+        with lines as ({select}),
+        lost as (select order_id, {lost} from lines where reason is not null group by order_id),
+        first_lines as (
+            select order_id, min(struct_pack(source_row, source_part)) as place
+            from lines
+            where reason is null
+            group by order_id
+        )
+        select place.source_row, place.source_part, {", ".join(ORDER_MONEY)}
+        from first_lines join lost on first_lines.order_id = lost.order_id
+        where coalesce({", ".join(ORDER_MONEY)}) is not null
+        """
+    )
+    if warehouse.count("temp.heirs"):
+        warehouse.execute(
+            f"update raw.transactions as lines set {taken} from temp.heirs as heirs where lines.drop_id = ? "
+            "and lines.source_row = heirs.source_row and lines.source_part = heirs.source_part",
+            [drop_id],
+        )
+    warehouse.execute("drop table temp.heirs")
 
 
 def _faulty_lines(warehouse: Warehouse) -> Iterator[list[Reject]]:
@@ -158,7 +191,7 @@ def _write_ledger(warehouse: Warehouse, drop: DroppedFile, digest: str, staged: 
             "sha256": digest,
             "bytes": drop.size,
             "rows_read": sum(part.rows_read for part in staged),
-            "loaded_at": utc_now(),
+            "loaded_at": precise_utc_now(),
         },
     )
 

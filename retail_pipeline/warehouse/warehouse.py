@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CATALOG = "warehouse"
+MOST_DELETED = 0.1
 UNREADABLE_TYPES = re.compile(r"\b(TIMESTAMPTZ_NS|VARIANT|TUPLE)\b")
 """Types that a snapshot cannot hold: older DuckDB clients could not open the file, or the copy is refused."""
 
@@ -209,10 +210,17 @@ class Warehouse:
     def delete(self, table: str, condition: str, parameters: Any = None) -> None:
         """Delete rows of ``schema.table``; call it inside a transaction.
 
-        Their room is won back when the database is closed. Without deletions it is not: DuckDB would then pack the last
-        rows of freshly made tables anew, in one thread.
+        Once they are a tenth of the table, their room is won back at the next checkpoint. Until then it is not: DuckDB
+        would pack rows of other tables anew as well, in one thread.
         """
-        if self.value(f"delete from {table} where {condition}", parameters):
+        if not self.value(f"delete from {table} where {condition}", parameters):
+            return
+        schema, name = table.split(".")
+        held = self.value(
+            "select estimated_size from duckdb_tables() where database_name = ? and schema_name = ? and table_name = ?",
+            [CATALOG, schema, name],
+        )
+        if held > (1 + MOST_DELETED) * self.count(table):
             self.execute("reset max_vacuum_tasks")
 
     def describe(self, table: str, row_is: str, columns: Mapping[str, str]) -> None:

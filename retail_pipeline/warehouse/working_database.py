@@ -43,7 +43,12 @@ _guard = threading.Lock()
 
 def utc_now() -> datetime:
     """The current time in UTC, without zone, to the second."""
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    return precise_utc_now().replace(microsecond=0)
+
+
+def precise_utc_now() -> datetime:
+    """The current time in UTC, without zone, to the microsecond: what came later is later, however soon."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 @dataclass(frozen=True)

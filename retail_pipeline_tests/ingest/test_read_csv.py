@@ -131,6 +131,13 @@ def test_a_missing_column_is_named_with_the_nearest_format(warehouse: Warehouse)
     assert "Nearest is online_retail (UCI Online Retail); it lacks: CustomerID." in refusal
 
 
+def test_a_header_like_no_other_has_no_nearest_format(warehouse: Warehouse) -> None:
+    refusal = load(warehouse, "spam,eggs\n1,2\n").refusal
+    assert refusal is not None
+    assert "Nearest" not in refusal
+    assert "None of them is a column that a format needs; is the first line a header?" in refusal
+
+
 def test_a_column_that_is_there_twice_is_refused(warehouse: Warehouse) -> None:
     refusal = load(warehouse, text(line() + ",3", header=CANONICAL_HEADER + ",Quantity")).refusal
     assert refusal is not None

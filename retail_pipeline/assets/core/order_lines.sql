@@ -14,7 +14,7 @@ about: >
 key: [order_id, line_no]
 incremental:
   key: order_id
-  log: [customer_id]
+  log: [customer_id, product_id]
   sources:
     raw.transactions: order_id
     raw.formats: ~

@@ -4,6 +4,10 @@ about: >
   Figures leave duplicates aside. The category and the price are those of the latest sale, or, of a code that was never
   sold, the category of its latest line.
 key: [product_id]
+incremental:
+  key: product_id
+  sources:
+    core.order_lines: product_id
 columns:
   product_id: the product's code
   product_name: its one name, see core.product_names

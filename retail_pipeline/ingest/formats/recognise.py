@@ -89,9 +89,12 @@ def recognise(
             raise UnreadableDropError(f"{what} is {refusal.title}. {refusal.advice}")
     nearest, fit = max(fits, key=lambda pair: 1 - len(pair[1].lacking) / len(pair[0].required))
     shown = ", ".join(_shown(name) for name in header[:12]) + (", …" if len(header) > 12 else "")
+    if len(fit.lacking) < len(nearest.required):
+        near = f"Nearest is {nearest.name} ({nearest.title}); it lacks: {', '.join(fit.lacking)}."
+    else:
+        near = "None of them is a column that a format needs; is the first line a header?"
     raise UnreadableDropError(
-        f"{what} fits no known format. Its columns are: {shown}. Nearest is {nearest.name} ({nearest.title}); "
-        f"it lacks: {', '.join(fit.lacking)}. Rename the columns or export in one of: "
+        f"{what} fits no known format. Its columns are: {shown}. {near} Rename the columns or export in one of: "
         f"{', '.join(format_.name for format_ in formats)}."
     )
 

@@ -182,9 +182,9 @@ def build(warehouse: Warehouse) -> None:
 
 @pytest.fixture(autouse=True)
 def _each_load_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load times have whole seconds, and these tests do not wait for one to pass."""
+    """In whole seconds, as the times of this history are."""
     seconds = itertools.count()
-    monkeypatch.setattr(writing, "utc_now", lambda: START + timedelta(seconds=next(seconds)))
+    monkeypatch.setattr(writing, "precise_utc_now", lambda: START + timedelta(seconds=next(seconds)))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -60,6 +60,20 @@ def test_a_refund_with_tax_and_shipping_gives_back_no_more_than_the_lines(home: 
     ]
 
 
+def test_money_of_an_order_outlasts_the_rejection_of_the_line_it_stands_on(home: Home) -> None:
+    broken = shopify_line("Mug", "two", "30.00", "MUG")  # type: ignore[arg-type]
+    money = {"Discount Amount": "10.00", "Refunded Amount": "20.00"}
+    orders = [shopify_order("#1", [broken, TOTE, MUG], Subtotal="90.00", **money), shopify_order("#2", [TOTE])]
+    rows = facts(home, a=shopify(*orders))
+    assert brief([row for row in rows if row[0] == "#1"]) == [
+        ("sale", "MUG", "2", "54.0000"),
+        ("sale", "TOTE", "1", "36.0000"),
+        ("return", "MUG", "-0.4444", "-12.0000"),
+        ("return", "TOTE", "-0.2222", "-8.0000"),
+    ]
+    assert brief([row for row in rows if row[0] == "#2"]) == [("sale", "TOTE", "1", "40.0000")]
+
+
 def test_a_cancelled_order_is_a_sale_and_its_cancellation(home: Home) -> None:
     cancelled = {"Cancelled at": "2026-03-05 09:00:00 -0500", "Financial Status": "voided"}
     rows = facts(home, a=shopify(shopify_order("#1", [MUG], Subtotal="60.00", **cancelled)))

@@ -1,0 +1,31 @@
+"""The key under which customers are hashed stays the same for as long as their hashes are kept."""
+
+import pytest
+
+from retail_pipeline.errors import SettingsError
+from retail_pipeline.home import Home
+from retail_pipeline.ingest.loader import load_drops
+from retail_pipeline_tests.ingest.exports import export, shopify_line, shopify_order
+from retail_pipeline_tests.stores import opened, write_drop
+
+
+def order_of_ada(name: str) -> str:
+    lines = [shopify_line("Mug", 1, "10.00", "p1")]
+    created = "2024-03-01 10:00:00 -0500"
+    return export("shopify", shopify_order(name, lines, created=created, Email="ada@example.com"))
+
+
+def test_another_key_stops_the_load_before_customers_are_there_twice(home: Home) -> None:
+    write_drop(home, "orders.csv", order_of_ada("#1"))
+    with opened(home) as warehouse:
+        load_drops(warehouse)
+        ada = warehouse.value("select customer_id from raw.transactions")
+        key = home.privacy_key.read_text()
+        home.privacy_key.unlink()
+        write_drop(home, "more.csv", order_of_ada("#2"))
+        with pytest.raises(SettingsError, match="is not the key under which the customers in the warehouse were"):
+            load_drops(warehouse)
+        assert warehouse.count("raw.transactions") == 1
+        home.privacy_key.write_text(key)
+        load_drops(warehouse)
+        assert warehouse.execute("select customer_id from raw.transactions").fetchall() == [(ada,), (ada,)]
