@@ -39,6 +39,12 @@ KINDS = (*SALES_KINDS, "currency_rates")
 MOST_SECONDS = 60.0
 MOST_GIB = 4.0
 FILES_A_HOME = 300
+READERS = {
+    "all": mutations.CONTAINERS,
+    "text": ("csv", "tsv", "semicolon", "gz"),
+    "workbook": ("xlsx",),
+    "parquet": ("parquet",),
+}
 IN_CELLS = {"numbers", "dates", "texts"}
 BUILD_EVERY = 10
 """One in so many of the small files that are loaded is built into tables too."""
@@ -69,10 +75,10 @@ class Input:
         os.utime(path, (LONG_AGO, LONG_AGO))
 
 
-def damaged(seed: int, number: int) -> Input:
-    """The input of a number; the same for the same seed."""
+def damaged(seed: int, number: int, reader: str = "all") -> Input:
+    """The input of a number; the same for the same seed and reader."""
     dice = random.Random(f"{seed}-{number}")
-    kind, container = dice.choice(KINDS), dice.choice(mutations.CONTAINERS)
+    kind, container = dice.choice(KINDS), dice.choice(READERS[reader])
     sheet = mutations.good_sheet(kind, dice)
     damage = []
     for mutate in dice.sample(mutations.TABLE_MUTATIONS, dice.choice([0, 1, 1, 2, 3])):
@@ -280,7 +286,7 @@ class Trial:
         )
 
 
-def fuzz(minutes: float, seed: int, finds: Path, *, with_bombs: bool = True) -> Trial:
+def fuzz(minutes: float, seed: int, finds: Path, *, reader: str = "all", with_bombs: bool = True) -> Trial:
     """Load damaged files for some minutes, large ones first."""
     deadline = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory(prefix="retail-fuzz-") as folder:
@@ -291,7 +297,7 @@ def fuzz(minutes: float, seed: int, finds: Path, *, with_bombs: bool = True) -> 
                 trial.take(Input(os.fsencode(path.name), path, what, "bomb", ("bomb",)), path.stem)
             number = 0
             while time.monotonic() < deadline:
-                trial.take(damaged(seed, number), f"{seed}-{number}")
+                trial.take(damaged(seed, number, reader), f"{seed}-{number}")
                 number += 1
         finally:
             trial.stop()
@@ -304,6 +310,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="how long [default: 5]")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the inputs [default: any]")
     parser.add_argument("--finds", type=Path, default=Path("fuzz-finds"), help="where finds go [default: fuzz-finds]")
+    parser.add_argument("--reader", choices=READERS, default="all", help="whose files only [default: all]")
     parser.add_argument("--no-bombs", action="store_true", help="leave the large files out")
     parser.add_argument("--again", type=int, metavar="NUMBER", help="only this input of the seed")
     parser.add_argument("--loader", type=Path, help=argparse.SUPPRESS)
@@ -314,13 +321,13 @@ def main() -> None:
     print(f"seed {given.seed}", flush=True)
     if given.again is not None:
         given.finds.mkdir(parents=True, exist_ok=True)
-        one = damaged(given.seed, given.again)
+        one = damaged(given.seed, given.again, given.reader)
         with tempfile.TemporaryDirectory(prefix="retail-fuzz-") as folder:
             trial = Trial(Path(folder), given.finds)
             trial.take(one, f"{given.seed}-{given.again}")
             trial.stop()
     else:
-        trial = fuzz(given.minutes, given.seed, given.finds, with_bombs=not given.no_bombs)
+        trial = fuzz(given.minutes, given.seed, given.finds, reader=given.reader, with_bombs=not given.no_bombs)
     print("\n".join(trial.told()))
     sys.exit(bool(trial.found))
 
