@@ -56,14 +56,21 @@ def _collect(warehouse: Warehouse, table: SqlTable, source: str, column: str, se
     )
     holding = f"select key_value from {CHANGED}"
     if column != key:
-        holding = f"select distinct {key}::varchar from {table.name} where {_is_among(warehouse, column, CHANGED)}"
+        holding = f"select distinct {key}::varchar from {table.name} where {is_among(warehouse, column, CHANGED)}"
     warehouse.execute(f"insert into {AFFECTED} {holding}")
 
 
 def compute_fresh_rows(warehouse: Warehouse, table: SqlTable, bound: dict[str, Any]) -> None:
     """Run the SELECT for the affected keys into a temporary table."""
-    with _narrowed(warehouse, table):
+    condition = is_among(warehouse, _incremental(table).key, AFFECTED)
+    with narrowed(warehouse, table, dict.fromkeys(keyed_sources(table), condition)):
         warehouse.execute(f"create or replace temp table {_name(FRESH)} as {table.query}", bound)
+
+
+def keyed_sources(table: SqlTable) -> list[str]:
+    """The sources whose rows are confined by the table's own key."""
+    incremental = _incremental(table)
+    return [source for source, column in incremental.sources.items() if column == incremental.key]
 
 
 def replace_affected_rows(warehouse: Warehouse, table: SqlTable) -> dict[str, str]:
@@ -75,7 +82,7 @@ def replace_affected_rows(warehouse: Warehouse, table: SqlTable) -> dict[str, st
     of its values in the rows that went and in those that came.
     """
     incremental = _incremental(table)
-    affected = _is_among(warehouse, incremental.key, AFFECTED)
+    affected = is_among(warehouse, incremental.key, AFFECTED)
     changes = {incremental.key: f"select key_value from {AFFECTED}"}
     for column in incremental.log:
         touched = f"{TOUCHED}_{column}"
@@ -92,19 +99,22 @@ def replace_affected_rows(warehouse: Warehouse, table: SqlTable) -> dict[str, st
 
 
 @contextlib.contextmanager
-def _narrowed(warehouse: Warehouse, table: SqlTable) -> Iterator[None]:
-    """Make the default a catalog in which the keyed sources are reduced to the affected rows.
+def narrowed(warehouse: Warehouse, table: SqlTable, conditions: Mapping[str, str]) -> Iterator[None]:
+    """Make the default a catalog in which sources are reduced to the rows that meet a condition.
 
     To be used outside of transactions: ``use`` is refused in one that has failed, and no rollback takes it back.
+
+    Parameters
+    ----------
+    conditions
+        For each source that is to be reduced.
     """
-    incremental = _incremental(table)
     catalog = warehouse.value("select current_database()")
-    condition = f"where {_is_among(warehouse, incremental.key, AFFECTED)}"
     warehouse.execute("attach or replace ':memory:' as narrowed")
     try:
         for source in table.upstream:
-            rows = condition if incremental.sources.get(source) == incremental.key else ""
             warehouse.execute(f"create schema if not exists narrowed.{source.split('.')[0]}")
+            rows = f"where {conditions[source]}" if source in conditions else ""
             warehouse.execute(f"create view narrowed.{source} as select * from {catalog}.{source} {rows}")
         warehouse.execute("use narrowed")
         yield
@@ -114,7 +124,7 @@ def _narrowed(warehouse: Warehouse, table: SqlTable) -> Iterator[None]:
             warehouse.execute("detach narrowed")
 
 
-def _is_among(warehouse: Warehouse, column: str, keys: str) -> str:
+def is_among(warehouse: Warehouse, column: str, keys: str) -> str:
     """A condition on a column: its value is in a table of keys, where null is a key like others."""
     condition = f"{column}::varchar in (select key_value from {keys})"
     holds_null = warehouse.value(f"select count(*) from {keys} where key_value is null")

@@ -18,6 +18,7 @@ import duckdb
 from retail_pipeline.errors import PublishError
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.bookkeeping import Bookkeeping, CheckOutcome, RunEnd, first_row
+from retail_pipeline.warehouse.chunks import drop_unfinished
 from retail_pipeline.warehouse.notices import withheld_notice, write_notice
 from retail_pipeline.warehouse.snapshot_meta import META, write_meta
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -192,6 +193,7 @@ def verify(path: Path, expected: dict[str, int]) -> None:
 def _copy(warehouse: Warehouse, target: Path, ending: RunEnd | None) -> dict[str, int]:
     """Write the copy and its ``meta``; returns the rows each table must have."""
     run = warehouse.execute
+    drop_unfinished(warehouse)
     tables = run(
         "select schema_name || '.' || table_name from duckdb_tables() "
         "where database_name = current_database() and schema_name <> 'pipeline' order by 1"

@@ -12,7 +12,7 @@ from retail_pipeline.errors import SqlFileError
 HEADER = re.compile(r"\A\s*/\*(?P<header>.*?)\*/", re.DOTALL)
 HEADER_KEYS = {"row", "about", "key", "columns", "incremental", "log_changes"}
 INCREMENTAL_KEYS = {"key", "sources"}
-LOG = "log"
+LOG, CHUNKS_OF = "log", "chunks_of"
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -26,12 +26,15 @@ class Incremental:
     it is another column (a product's name, say), the affected keys are those of the rows that hold the changed value;
     where it is null (``~``), any change of the source asks for a full build. Upstream tables that are not named here
     do not trigger a replacement: name all but those whose changes always come along with a named one's. ``log`` are
-    further columns by which the table's own changes are logged, for tables that are confined by these.
+    further columns by which the table's own changes are logged, for tables that are confined by these. ``chunks_of`` is
+    the source, one with the key and never without a value in it, by whose rows a large table is built part by part
+    where it is built as a whole.
     """
 
     key: str
     sources: dict[str, str | None]
     log: tuple[str, ...] = ()
+    chunks_of: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +112,9 @@ def _read_columns(path: Path, columns: Any) -> dict[str, str]:
 def _read_incremental(path: Path, declared: Any, columns: list[str]) -> Incremental | None:
     if declared is None:
         return None
-    complete = isinstance(declared, dict) and set(declared) - {LOG} == INCREMENTAL_KEYS
+    complete = isinstance(declared, dict) and set(declared) - {LOG, CHUNKS_OF} == INCREMENTAL_KEYS
     log = declared.get(LOG, []) if complete else []
+    chunks_of = declared.get(CHUNKS_OF) if complete else None
     if (
         not complete
         or not isinstance(declared["sources"], dict)
@@ -119,10 +123,13 @@ def _read_incremental(path: Path, declared: Any, columns: list[str]) -> Incremen
     ):
         raise SqlFileError(
             f"{path}: incremental must have a key (a column) and sources (upstream table: the column its changes are "
-            "logged by, or ~); it may have a log (further columns by which to log changes, as in [customer_id])."
+            "logged by, or ~); it may have a log (further columns by which to log changes, as in [customer_id]) and "
+            "chunks_of (a source)."
         )
+    if chunks_of is not None and declared["sources"].get(chunks_of) != declared["key"]:
+        raise SqlFileError(f"{path}: incremental has chunks_of {chunks_of}, no source that is logged by the key.")
     used = [declared["key"], *log, *(column for column in declared["sources"].values() if column is not None)]
     strangers = sorted({str(column) for column in used if column not in columns})
     if strangers:
         raise SqlFileError(f"{path}: incremental uses {', '.join(strangers)}, not among the columns.")
-    return Incremental(declared["key"], dict(declared["sources"]), tuple(log))
+    return Incremental(declared["key"], dict(declared["sources"]), tuple(log), chunks_of)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retail_pipeline.errors import WarehouseError
+from retail_pipeline.warehouse.chunks import build_in_chunks, needs_chunks, take_over
 from retail_pipeline.warehouse.incremental import compute_fresh_rows, find_affected_keys, replace_affected_rows
 from retail_pipeline.warehouse.sql_file import SqlTable
 from retail_pipeline.warehouse.warehouse import Materialisation, Warehouse
@@ -47,9 +48,12 @@ def build_table(warehouse: Warehouse, table: SqlTable, parameters: Mapping[str, 
                 affected = None  # a type upstream has changed
         if affected:
             compute_fresh_rows(warehouse, table, bound)
+        in_chunks = affected is None and needs_chunks(warehouse, table)
+        if in_chunks:
+            build_in_chunks(warehouse, table, bound)
         with warehouse.transaction():
             if affected is None:
-                _rebuild(warehouse, table, bound, fingerprint)
+                _rebuild(warehouse, table, bound, fingerprint, in_chunks=in_chunks)
             else:
                 _replace_affected(warehouse, table, affected, fingerprint)
     mode = "full" if affected is None else "incremental" if affected else "unchanged"
@@ -80,7 +84,9 @@ def _count_affected_keys(warehouse: Warehouse, table: SqlTable, fingerprint: str
     return 0 if unchanged else None
 
 
-def _rebuild(warehouse: Warehouse, table: SqlTable, bound: dict[str, Any], fingerprint: str) -> None:
+def _rebuild(
+    warehouse: Warehouse, table: SqlTable, bound: dict[str, Any], fingerprint: str, *, in_chunks: bool
+) -> None:
     """Build a table as a whole.
 
     Small tables, and those that log their changes, are compared with what they were, so that what is made from them is
@@ -92,7 +98,10 @@ def _rebuild(warehouse: Warehouse, table: SqlTable, bound: dict[str, Any], finge
     )
     if compare:
         warehouse.execute(f"create or replace temp table rows_before as from {table.name}")
-    warehouse.replace(table.name, table.query, bound)
+    if in_chunks:
+        take_over(warehouse, table)
+    else:
+        warehouse.replace(table.name, table.query, bound)
     warehouse.describe(table.name, table.row, table.columns)
     if not compare:
         _record(warehouse, table, fingerprint, changed=True, rebuilt=True)

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from retail_pipeline.home import Home
+from retail_pipeline.warehouse import chunks
 from retail_pipeline.warehouse.sql_file import SqlTable
 from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -399,8 +400,13 @@ def random_csv(dice: random.Random) -> str:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_tables_of_the_package_are_as_a_full_run_makes_them(home: Home, seed: int) -> None:
-    """Files are dropped, appended to, mended and loaded again; then all is built anew from what was loaded."""
+def test_the_tables_of_the_package_are_as_a_full_run_makes_them(
+    home: Home, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are dropped, appended to, mended and loaded again; then all is built anew from what was loaded.
+
+    As a whole, and then in parts.
+    """
     dice = random.Random(seed)
     texts: dict[str, str] = {}
     modes: set[str] = set()
@@ -416,6 +422,10 @@ def test_the_tables_of_the_package_are_as_a_full_run_makes_them(home: Home, seed
         built, found = build(home, reload)
         modes |= {mode for table, mode in found.items() if PACKAGE[table].incremental}
     assert "incremental" in modes
+    assert build(home, [], full=True)[0] == built
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 3)
+    with opened(home) as warehouse:
+        assert chunks.needs_chunks(warehouse, PACKAGE["core.order_lines"])
     assert build(home, [], full=True)[0] == built
 
 

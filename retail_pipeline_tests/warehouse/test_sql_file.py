@@ -57,6 +57,12 @@ def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
         (GOOD_HEADER + "\nincremental:\n  key: a\n  sources:", "incremental must have a key"),
         (GOOD_HEADER + "\nincremental:\n  key: b\n  sources:\n    core.x: a", "incremental uses b, not among"),
         (GOOD_HEADER + "\nincremental:\n  key: a\n  sources:\n    core.x: c", "incremental uses c, not among"),
+        (GOOD_HEADER + "\nincremental:\n  key: a\n  log: a\n  sources:\n    core.x: a", "it may have a log"),
+        (GOOD_HEADER + "\nincremental:\n  key: a\n  log: [c]\n  sources:\n    core.x: a", "incremental uses c, not"),
+        (
+            GOOD_HEADER + "\nincremental:\n  key: a\n  chunks_of: core.y\n  sources:\n    core.x: a",
+            "chunks_of core.y, no source that is logged by the key",
+        ),
         (
             GOOD_HEADER + "\nincremental:\n  key: a\n  sources:\n    core.x: a",
             "names core.x, which the SELECT does not",

@@ -15,6 +15,7 @@ key: [order_id, line_no]
 incremental:
   key: order_id
   log: [customer_id, product_id]
+  chunks_of: raw.transactions
   sources:
     raw.transactions: order_id
     raw.formats: ~

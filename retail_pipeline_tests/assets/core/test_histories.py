@@ -15,6 +15,7 @@ from retail_pipeline.assets.sql_parameters import sql_parameters
 from retail_pipeline.home import Home
 from retail_pipeline.ingest import write_drop as writing
 from retail_pipeline.ingest.loader import load_drops
+from retail_pipeline.warehouse import chunks
 from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, SQL_TABLES, rows_of
@@ -188,8 +189,10 @@ def _each_load_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_after_any_history_the_tables_are_as_a_full_build_makes_them(home: Home, tmp_path: Path, seed: int) -> None:
-    """After each step of what is in raw, at the end of files that are loaded anew."""
+def test_after_any_history_the_tables_are_as_a_full_build_makes_them(
+    home: Home, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each step of what is in raw, at the end of files that are loaded anew, and in parts."""
     with opened(home) as warehouse, opened(Home(tmp_path / "anew").create()) as anew:
         history = History(warehouse, random.Random(seed))
         try:
@@ -200,7 +203,12 @@ def test_after_any_history_the_tables_are_as_a_full_build_makes_them(home: Home,
                     assert_as_built_anew(warehouse, SQL_TABLES[name], parameters)
             history.load_anew(anew)
             build(anew)
-            for name in TABLES:
-                assert rows_of(warehouse, name) == rows_of(anew, name)
+            rows = {name: rows_of(warehouse, name) for name in TABLES}
+            assert rows == {name: rows_of(anew, name) for name in TABLES}
+            monkeypatch.setattr(chunks, "CHUNK_ROWS", 2)
+            warehouse.full = True
+            assert chunks.needs_chunks(warehouse, SQL_TABLES["core.order_lines"])
+            build(warehouse)
+            assert rows == {name: rows_of(warehouse, name) for name in TABLES}
         except AssertionError as error:
             raise AssertionError("; ".join(history.story)) from error
