@@ -5,6 +5,8 @@ import json
 import os
 import re
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -358,3 +360,53 @@ def test_a_path_with_a_quote_in_it_can_be_published(tmp_path: Path) -> None:
         publish(warehouse, keep=3)
     with open_snapshot(home) as reader:
         assert reader.execute("from models.scores").fetchall() == [(1,)]
+
+
+def test_a_working_database_of_a_newer_storage_is_copied_into_one_that_older_clients_can_open(home: Home) -> None:
+    home.create()
+    duckdb.connect(str(home.working_database)).close()
+    with opened(home) as warehouse:
+        put(warehouse, "raw.numbers", "select range as n from range(10)")
+        path = publish(warehouse, keep=1)
+    assert stored_rows(path) == ("v1.4.0+", 10)
+
+
+def test_room_that_is_no_more_used_is_left_out_of_the_snapshot(home: Home) -> None:
+    with opened(home) as warehouse:
+        put(warehouse, "raw.many", "select hash(range) as h from range(1000000)")
+        put(warehouse, "raw.numbers", "select range as n from range(10)")
+        whole = publish(warehouse, keep=2)
+        assert whole.stat().st_size > 8_000_000
+        warehouse.execute("drop table raw.many")
+        path = publish(warehouse, keep=2)
+    assert path.stat().st_size < 3_000_000
+    assert stored_rows(path) == ("v1.4.0+", 10)
+
+
+def test_a_file_that_cannot_be_copied_is_told_and_readers_keep_the_old(
+    stocked: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = publish(stocked, keep=3)
+    monkeypatch.setattr(snapshot, "COPY", "raise OSError(28, 'No space left on device')")
+    with pytest.raises(PublishError, match=r"could not be copied: OSError: .*No space left on device"):
+        publish(stocked, keep=3)
+    assert current_snapshot(stocked.home) == before.resolve()
+    assert files_below(stocked.home.snapshots) == {before.name}
+
+
+def test_the_lock_outlasts_the_copying_of_the_file(stocked: Warehouse) -> None:
+    publish(stocked, keep=1)
+    other = f"import duckdb; duckdb.connect({str(stocked.home.working_database)!r})"
+    done = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Could not set lock" in done.stderr
+
+
+def stored_rows(path: Path) -> tuple[str, int]:
+    """A snapshot's storage version, and the rows of ``raw.numbers``."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        [[version]] = connection.execute(
+            "select tags['storage_version'] from duckdb_databases() where not internal"
+        ).fetchall()
+        [[rows]] = connection.execute("select count(*) from raw.numbers").fetchall()
+    return version, rows
