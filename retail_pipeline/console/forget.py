@@ -10,7 +10,7 @@ from retail_pipeline.ingest.forget import Forgotten, forget_customer
 from retail_pipeline.settings import load_settings
 from retail_pipeline.warehouse.bookkeeping import Bookkeeping
 from retail_pipeline.warehouse.rewrite import rewrite_snapshots, rewrite_working_database
-from retail_pipeline.warehouse.snapshot import snapshots
+from retail_pipeline.warehouse.snapshot import remove_leftovers, snapshots
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import WorkingDatabase
 
@@ -29,6 +29,7 @@ def forget(home: Home, console: Console, customer: str) -> int:
     database = WorkingDatabase.open(home, f"forget-{uuid.uuid4().hex[:8]}", settings.warehouse, console.print)
     try:
         Bookkeeping(database.connection, database.run_id).forget_logged_values(forgotten.replacement.names)
+        remove_leftovers(home)
         rewritten = rewrite_snapshots(home, forgotten.replacement)
         rewrite_working_database(database)
     finally:

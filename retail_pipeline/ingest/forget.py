@@ -71,6 +71,7 @@ def forget_customer(warehouse: Warehouse, customer: str) -> Forgotten:
         for name in names:
             warehouse.execute("insert into pipeline.forgotten_customers values (?)", [id_hash(warehouse, name)])
         record_changes(warehouse, (TRANSACTIONS, REJECTED_ROWS), "from forgotten_orders")
+        warehouse.books.note_removal()
     replacement = Replacement(tuple(names), "customer_id", pseudonym, (REJECTED_ROWS.name,), BLANK)
     return Forgotten(replacement, int(lines), rejected, tuple(name for (name,) in files))
 

@@ -138,6 +138,8 @@ def require_same_key(warehouse: Warehouse) -> None:
     SettingsError
         when it is another: every customer would be there a second time, and the forgotten would be known no more.
     """
+    if warehouse.settings.privacy.customer_ids == "keep" and not warehouse.exists("pipeline.forgotten_customers"):
+        return
     check = hmac.new(read_key(warehouse.home), KEY_CHECK, hashlib.sha256).hexdigest()
     warehouse.execute("create table if not exists pipeline.privacy_key (key_check varchar)")
     known = warehouse.value("select key_check from pipeline.privacy_key")
@@ -147,7 +149,7 @@ def require_same_key(warehouse: Warehouse) -> None:
         raise SettingsError(
             f"{warehouse.home.privacy_key} is not the key under which the customers in the warehouse were hashed. Put "
             f"that one back from a backup. If it is lost, move {warehouse.home.work} away: the next run loads "
-            "the files in drops/ anew, and customers get new ids."
+            "the files in drops/ anew, and customers get new ids. Forget again whom you had forgotten."
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.ingest.drops import DroppedFile
 from retail_pipeline.ingest.forget import find_forgotten
-from retail_pipeline.ingest.parse_lines import LineParser
+from retail_pipeline.ingest.parse_lines import MOST_MONEY, LineParser
 from retail_pipeline.ingest.privacy import Pseudonyms
 from retail_pipeline.ingest.raw_tables import (
     CURRENCY_RATES,
@@ -26,7 +26,7 @@ from retail_pipeline.warehouse.working_database import precise_utc_now
 LONGEST_RAW = 10_000
 REJECTS_AT_ONCE = 20_000
 ORDER_MONEY = ("order_discount", "order_refunded")
-"""What stands on one line of an order and holds for all of it; a subtotal holds for lines that are not there."""
+"""What stands on one line of an order and holds for all of it."""
 CHANGED_TABLES = (TRANSACTIONS, REJECTED_ROWS, DROPS, CURRENCY_RATES, SKIPPED_SHEETS)
 
 
@@ -105,13 +105,25 @@ def _write_lines(warehouse: Warehouse, staged: Staged, drop_id: str, store: str 
         for rejects in _faulty_lines(warehouse):
             _write_rejects(warehouse, staged, rejects, drop_id)
         warehouse.execute("drop table faulty_lines")
-        if target.table == TRANSACTIONS.name:
+        if target.table == TRANSACTIONS.name and not _sayable(staged).isdisjoint(ORDER_MONEY):
             _hand_on_order_money(warehouse, select, drop_id)
 
 
+def _sayable(staged: Staged) -> set[str]:
+    """The fields of which a file can say something."""
+    format_ = staged.recognised.format
+    return {*staged.recognised.columns, *format_.made, *format_.worked_out}
+
+
 def _hand_on_order_money(warehouse: Warehouse, select: str, drop_id: str) -> None:
-    """Put what a rejected line said of its whole order on the order's first good line, so that it still counts."""
-    lost = ", ".join(f"max({column}) as {column}" for column in ORDER_MONEY)
+    """Put what a rejected line said of its whole order on the order's first good line, so that it still counts.
+
+    A discount beside a subtotal is not handed on: only together with all lines the two tell whether it is one of the
+    lines, or of the shipping.
+    """
+    sane = {column: f"case when abs({column}) <= {MOST_MONEY} then {column} end" for column in ORDER_MONEY}
+    sane["order_discount"] = sane["order_discount"].replace("case when", "case when order_subtotal is null and")
+    lost = ", ".join(f"max({value}) as {column}" for column, value in sane.items())
     taken = ", ".join(f"{column} = coalesce(lines.{column}, heirs.{column})" for column in ORDER_MONEY)
     warehouse.execute(
         f"""
@@ -210,7 +222,8 @@ def _remove(warehouse: Warehouse, drop_ids: Sequence[str]) -> None:
     """Take the lines of drops out, after noting the orders they belong to."""
     _remember_orders(warehouse, drop_ids)
     for table in CHANGED_TABLES:
-        warehouse.delete(table.name, "drop_id in (select unnest(?))", [list(drop_ids)])
+        if warehouse.delete(table.name, "drop_id in (select unnest(?))", [list(drop_ids)]):
+            warehouse.books.note_removal()
 
 
 def _remember_orders(warehouse: Warehouse, drop_ids: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ LAYOUT = """
 create schema if not exists pipeline;
 create table if not exists pipeline.state (database_id varchar, generation bigint);
 alter table pipeline.state add column if not exists changed_by varchar;
+alter table pipeline.state add column if not exists holds_removed boolean;
 create table if not exists pipeline.tables (
     table_name varchar, row_is varchar, rows bigint, generation bigint, seen_generation bigint,
     rebuilt_generation bigint, materialised_at timestamp, run_id varchar, upstream varchar[],
@@ -115,7 +116,7 @@ class Bookkeeping:
         self._run_id = run_id
         connection.execute(LAYOUT)
         if not first_row(connection, "select 1 from pipeline.state"):
-            connection.execute("insert into pipeline.state values (?, 0, ?)", [uuid.uuid4().hex, run_id])
+            connection.execute("insert into pipeline.state values (?, 0, ?, false)", [uuid.uuid4().hex, run_id])
 
     def generation(self) -> int:
         """The counter of changes."""
@@ -132,6 +133,14 @@ class Bookkeeping:
         generations a second time, and the same number then stands for other contents.
         """
         return str(self._one("select concat_ws('-', database_id, generation, changed_by) from pipeline.state"))
+
+    def note_removal(self) -> None:
+        """Note that rows of ``raw`` were taken out: until the file is written anew, its bytes may still hold them."""
+        self._connection.execute("update pipeline.state set holds_removed = true")
+
+    def holds_removed(self) -> bool:
+        """Whether the file's unused bytes may hold rows that were taken out of ``raw``."""
+        return bool(self._one("select holds_removed from pipeline.state"))
 
     def next_generation(self) -> int:
         """Count a change; call it inside the transaction that makes the change."""

@@ -19,8 +19,10 @@ from retail_pipeline.errors import PublishError, RetailPipelineError, WarehouseE
 from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings, load_settings
 from retail_pipeline.warehouse.bookkeeping import ENDED_SILENTLY, RunEnd
+from retail_pipeline.warehouse.chunks import drop_unfinished
 from retail_pipeline.warehouse.losses import find_losses
 from retail_pipeline.warehouse.notices import LastRun, note_last_run, withheld_notice
+from retail_pipeline.warehouse.rewrite import rewrite_working_database
 from retail_pipeline.warehouse.run_markers import ended_runs
 from retail_pipeline.warehouse.snapshot import (
     Withheld,
@@ -102,6 +104,7 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         self._started, self._began = time.monotonic(), utc_now()
         self._warehouse = Warehouse(database.connection, database.home, settings, database.run_id, full=full)
         self._warehouse.books.record_run_start(self._started_by)
+        drop_unfinished(self._warehouse)
         self._forget_what_is_no_more(context)
         try:
             for ended in ended_runs(database.home, lambda run: _is_known(context, run)):
@@ -128,12 +131,26 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._publish_or_withhold(context, ending)
             self.warehouse.books.record_run_end(ending)
             self._leave_word(self._database.home, self._database.run_id, ending)
+            self._rewrite_after_removal(context)
         except Exception as error:
             self._note_failure(str(error))
             raise WarehouseRunError(str(error)) from error
         finally:
             self._database.close()
             self._database = self._warehouse = None
+
+    def _rewrite_after_removal(self, context: dg.InitResourceContext) -> None:
+        """Write the working database anew where rows were taken out of raw: their bytes are not to be in any copy."""
+        assert self._database is not None
+        if not self.warehouse.books.holds_removed():
+            return
+        try:
+            rewrite_working_database(self._database)
+        except (duckdb.Error, OSError) as error:
+            if context.log:  # all else is done, and until it works snapshots are copied table by table
+                context.log.warning(
+                    f"The working database could not be written anew, the next run tries again: {error}"
+                )
 
     def _end(self, context: dg.InitResourceContext) -> RunEnd:
         failed = _failed_steps(context)

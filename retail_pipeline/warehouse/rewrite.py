@@ -10,6 +10,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import current_snapshot, point_link, snapshots
 from retail_pipeline.warehouse.working_database import STORAGE_VERSION, WorkingDatabase
 
+REWRITTEN = "-rewritten"
 QUOTING_META = ("meta.checks", "meta.runs", "meta.tables")
 """Tables of a snapshot whose texts may quote rows."""
 
@@ -46,7 +47,8 @@ def rewrite_snapshots(home: Home, replacement: Replacement) -> list[Path]:
     published = current_snapshot(home)
     rewritten = []
     for path in snapshots(home):
-        target = path.with_name(f"{path.stem}-rewritten.duckdb")
+        stem, _, times = path.stem.partition(REWRITTEN)
+        target = path.with_name(f"{stem}{REWRITTEN}{int(times or 0) + 1}.duckdb")
         _rewrite_snapshot(path, target, replacement)
         if path == published:
             point_link(home.warehouse_link, target)
@@ -97,14 +99,15 @@ def rewrite_working_database(database: WorkingDatabase) -> None:
 
     Whoever waits for it opens it by its name, and so gets the new file.
     """
-    path = database.home.working_database
+    path, run = database.home.working_database, database.connection.execute
     target = path.with_name(f"{path.name}.clean.tmp")
     target.unlink(missing_ok=True)
     try:
-        database.connection.execute("checkpoint")
-        database.connection.execute(f"attach '{_literal(target)}' as clean (storage_version '{STORAGE_VERSION}')")
-        database.connection.execute("copy from database warehouse to clean")
-        database.connection.execute("detach clean")
+        run("checkpoint")
+        run(f"attach '{_literal(target)}' as clean (storage_version '{STORAGE_VERSION}')")
+        run("copy from database warehouse to clean")
+        run("update clean.pipeline.state set holds_removed = false")
+        run("detach clean")
         target.replace(path)
     finally:
         target.unlink(missing_ok=True)

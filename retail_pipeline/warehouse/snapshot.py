@@ -207,8 +207,10 @@ def _copy(warehouse: Warehouse, target: Path, ending: RunEnd | None) -> dict[str
     run(f"attach '{path}' as snapshot (storage_version '{STORAGE_VERSION}')")
     try:
         if not is_copied:
-            run("copy from database warehouse to snapshot")
+            run("copy from database warehouse to snapshot (schema)")
         run("drop schema snapshot.pipeline cascade")
+        for name in () if is_copied else expected:
+            run(f"insert into snapshot.{name} from {name}")
         write_meta(warehouse, target.name.removesuffix(".tmp"), ending)
         run("checkpoint snapshot")
         return expected | {name: warehouse.count(f"snapshot.{name}") for name in META}
@@ -218,7 +220,9 @@ def _copy(warehouse: Warehouse, target: Path, ending: RunEnd | None) -> dict[str
 
 
 def _can_be_copied_as_it_is(warehouse: Warehouse) -> bool:
-    """Whether the working database's file is one that older clients can open, and is not mostly empty."""
+    """Whether the file is one that older clients can open, not mostly empty, and without what was taken out."""
+    if warehouse.books.holds_removed():
+        return False
     version = warehouse.value(
         "select tags['storage_version'] from duckdb_databases() where database_name = 'warehouse'"
     )

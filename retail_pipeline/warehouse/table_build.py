@@ -46,6 +46,8 @@ def build_table(warehouse: Warehouse, table: SqlTable, parameters: Mapping[str, 
             table.check_columns([name for name, _ in columns])
             if affected and columns != list(warehouse.columns(table.name).items()):
                 affected = None  # a type upstream has changed
+            if affected and needs_chunks(warehouse, table, affected=True):
+                affected = None  # too much for one piece
         if affected:
             compute_fresh_rows(warehouse, table, bound)
         in_chunks = affected is None and needs_chunks(warehouse, table)
@@ -93,8 +95,10 @@ def _rebuild(
     not built again for nothing.
     """
     before = warehouse.described_columns(table.name)
-    compare = [name for name, *_ in before] == list(table.columns) and (
-        table.log_changes or warehouse.count(table.name) <= SMALL
+    compare = (
+        not in_chunks
+        and [name for name, *_ in before] == list(table.columns)
+        and (table.log_changes or warehouse.count(table.name) <= SMALL)
     )
     if compare:
         warehouse.execute(f"create or replace temp table rows_before as from {table.name}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CATALOG = "warehouse"
-MOST_DELETED = 0.1
+LARGE, MOST_DELETED = 200_000, 0.1
 UNREADABLE_TYPES = re.compile(r"\b(TIMESTAMPTZ_NS|VARIANT|TUPLE)\b")
 """Types that a snapshot cannot hold: older DuckDB clients could not open the file, or the copy is refused."""
 
@@ -207,21 +207,23 @@ class Warehouse:
         self.execute(f"create schema if not exists {table.split('.')[0]}")
         self.execute(f"create or replace table {table} as {select}", parameters)
 
-    def delete(self, table: str, condition: str, parameters: Any = None) -> None:
-        """Delete rows of ``schema.table``; call it inside a transaction.
+    def delete(self, table: str, condition: str, parameters: Any = None) -> int:
+        """Delete rows of ``schema.table`` and return how many; call it inside a transaction.
 
-        Once they are a tenth of the table, their room is won back at the next checkpoint. Until then it is not: DuckDB
-        would pack rows of other tables anew as well, in one thread.
+        Once they are a tenth of a large table, their room is won back at the next checkpoint. Until then it is not:
+        DuckDB would pack rows of other tables anew as well, in one thread.
         """
-        if not self.value(f"delete from {table} where {condition}", parameters):
-            return
+        deleted = int(self.value(f"delete from {table} where {condition}", parameters))
+        if not deleted:
+            return 0
         schema, name = table.split(".")
         held = self.value(
             "select estimated_size from duckdb_tables() where database_name = ? and schema_name = ? and table_name = ?",
             [CATALOG, schema, name],
         )
-        if held > (1 + MOST_DELETED) * self.count(table):
+        if held > LARGE and held > (1 + MOST_DELETED) * self.count(table):
             self.execute("reset max_vacuum_tasks")
+        return deleted
 
     def describe(self, table: str, row_is: str, columns: Mapping[str, str]) -> None:
         """Set the comments that readers see on a table and its columns."""

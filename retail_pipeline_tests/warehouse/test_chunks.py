@@ -5,12 +5,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from retail_pipeline.home import Home
 from retail_pipeline.warehouse import chunks
 from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline.warehouse.snapshot import publish
 from retail_pipeline.warehouse.sql_file import SqlTable
 from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
+from retail_pipeline_tests.stores import canonical, opened, write_drop
+from retail_pipeline_tests.warehouse.package_tables import build_package
 from retail_pipeline_tests.warehouse.table_files import put, table_file
 
 CHUNKS = "incremental:\n  key: order_id\n  chunks_of: raw.lines\n  sources:\n    raw.lines: order_id\n"
@@ -67,3 +70,31 @@ def test_a_build_that_fails_keeps_the_table_and_readers_see_nothing_of_it(
     put(warehouse, "raw.broken", "select 1 as n")
     build_table(warehouse, orders, {})
     assert warehouse.execute("from core.orders order by all").fetchall() == rows
+
+
+def test_rows_that_a_checkpoint_would_number_anew_are_not_passed_over(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row group has 122,880 rows; once all of one are deleted, a checkpoint closes the gap."""
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 50_000)
+    put(warehouse, "raw.lines", "select range // 3 as order_id, repeat('x', 50) as filling from range(900000)")
+    warehouse.execute("checkpoint")
+    warehouse.execute("delete from raw.lines where order_id < 100000")
+    warehouse.execute("set wal_autocheckpoint = '4MB'")  # some parts from now on
+    select = "select order_id, count(*) as lines, max(filling) as filling from raw.lines group by order_id"
+    orders = table_file(tmp_path, "core.orders", select, ["order_id", "lines", "filling"], ["order_id"], more=CHUNKS)
+    build_table(warehouse, orders, {})
+    assert warehouse.row("select count(*), min(lines), max(lines) from core.orders") == (200_000, 3, 3)
+
+
+def test_much_that_comes_to_a_small_table_is_built_in_parts_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [(f"o{number // 3}", "2024-05-01", "c", f"p{number}", "n", 1, 2, "UK") for number in range(90)]
+    write_drop(home, "sample.csv", canonical(lines[:6]))
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 20)
+    with opened(home) as warehouse:
+        build_package(warehouse)
+        write_drop(home, "more.csv", canonical(lines[6:12]))
+        assert build_package(warehouse)["core.order_lines"] == "incremental"
+        write_drop(home, "history.csv", canonical(lines[12:]))
+        assert build_package(warehouse)["core.order_lines"] == "full"
+        assert warehouse.count("core.order_lines") == 90

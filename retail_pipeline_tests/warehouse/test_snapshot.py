@@ -19,6 +19,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse import snapshot
 from retail_pipeline.warehouse.bookkeeping import CheckOutcome, RunEnd
 from retail_pipeline.warehouse.reader import open_snapshot, snapshots, withheld_notice
+from retail_pipeline.warehouse.rewrite import Replacement, rewrite_snapshots
 from retail_pipeline.warehouse.snapshot import (
     current_snapshot,
     find_withholding_checks,
@@ -410,3 +411,14 @@ def stored_rows(path: Path) -> tuple[str, int]:
         ).fetchall()
         [[rows]] = connection.execute("select count(*) from raw.numbers").fetchall()
     return version, rows
+
+
+def test_a_snapshot_that_is_written_anew_again_and_again_keeps_a_short_name(stocked: Warehouse) -> None:
+    publish(stocked, keep=1)
+    replacement = Replacement(("ada@example.com",), "customer_id", "forgotten-1", (), "[forgotten]")
+    for times in range(1, 26):
+        (path,) = rewrite_snapshots(stocked.home, replacement)
+        assert path.name.endswith(f"-rewritten{times}.duckdb")
+    assert snapshots(stocked.home) == [path]
+    assert current_snapshot(stocked.home) == path.resolve()
+    assert len(path.name) < 80

@@ -63,7 +63,12 @@ def test_a_refund_with_tax_and_shipping_gives_back_no_more_than_the_lines(home: 
 def test_money_of_an_order_outlasts_the_rejection_of_the_line_it_stands_on(home: Home) -> None:
     broken = shopify_line("Mug", "two", "30.00", "MUG")  # type: ignore[arg-type]
     money = {"Discount Amount": "10.00", "Refunded Amount": "20.00"}
-    orders = [shopify_order("#1", [broken, TOTE, MUG], Subtotal="90.00", **money), shopify_order("#2", [TOTE])]
+    orders = [
+        shopify_order("#1", [broken, TOTE, MUG], **money),
+        shopify_order("#2", [TOTE]),
+        shopify_order("#3", [broken, TOTE], Subtotal="70.00", **money),
+        shopify_order("#4", [broken, TOTE], **{"Discount Amount": "9999999999999.00"}),
+    ]
     rows = facts(home, a=shopify(*orders))
     assert brief([row for row in rows if row[0] == "#1"]) == [
         ("sale", "MUG", "2", "54.0000"),
@@ -72,6 +77,12 @@ def test_money_of_an_order_outlasts_the_rejection_of_the_line_it_stands_on(home:
         ("return", "TOTE", "-0.2222", "-8.0000"),
     ]
     assert brief([row for row in rows if row[0] == "#2"]) == [("sale", "TOTE", "1", "40.0000")]
+    # whether the discount was one of the lines or of the shipping is not known without them all
+    assert brief([row for row in rows if row[0] == "#3"]) == [
+        ("sale", "TOTE", "1", "40.0000"),
+        ("return", "TOTE", "-0.5", "-20.0000"),
+    ]
+    assert brief([row for row in rows if row[0] == "#4"]) == [("sale", "TOTE", "1", "40.0000")]
 
 
 def test_a_cancelled_order_is_a_sale_and_its_cancellation(home: Home) -> None:
