@@ -121,9 +121,11 @@ def _hand_on_order_money(warehouse: Warehouse, select: str, drop_id: str) -> Non
     A discount beside a subtotal is not handed on: only together with all lines the two tell whether it is one of the
     lines, or of the shipping.
     """
-    sane = {column: f"case when abs({column}) <= {MOST_MONEY} then {column} end" for column in ORDER_MONEY}
-    sane["order_discount"] = sane["order_discount"].replace("case when", "case when order_subtotal is null and")
-    lost = ", ".join(f"max({value}) as {column}" for column, value in sane.items())
+    is_known = {"order_discount": "order_subtotal is null", "order_refunded": "true"}
+    lost = ", ".join(
+        f"max(case when {is_known[column]} and abs({column}) <= {MOST_MONEY} then {column} end) as {column}"
+        for column in ORDER_MONEY
+    )
     taken = ", ".join(f"{column} = coalesce(lines.{column}, heirs.{column})" for column in ORDER_MONEY)
     warehouse.execute(
         f"""

@@ -15,7 +15,7 @@ from retail_pipeline.warehouse.sql_file import SqlTable
 from retail_pipeline.warehouse.warehouse import CATALOG, Warehouse
 
 CHUNK_ROWS = 6_000_000
-"""Rows of the source that are taken at once; a part needs about 700 bytes of memory for each."""
+"""Rows of the source that are taken at once; for each, ``core.order_lines`` needs about 800 bytes of memory."""
 
 SCATTERED = "temp.scattered_keys"
 SUFFIX = "__in_progress"

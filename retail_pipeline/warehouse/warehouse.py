@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CATALOG = "warehouse"
 LARGE, MOST_DELETED = 200_000, 0.1
+"""Rows from which a table counts as large, and the share of them that may be deleted before their room is won back."""
 UNREADABLE_TYPES = re.compile(r"\b(TIMESTAMPTZ_NS|VARIANT|TUPLE)\b")
 """Types that a snapshot cannot hold: older DuckDB clients could not open the file, or the copy is refused."""
 

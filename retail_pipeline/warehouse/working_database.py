@@ -34,8 +34,8 @@ POLL_SECONDS = 0.25
 SAY_AGAIN_SECONDS = 15.0
 LOCKED = "Could not set lock on file"
 LOCKING_PROCESS = re.compile(r"\(PID (\d+)\)")
-SCRATCH = ("tmp", "drop-*", "new-*.duckdb*")
-"""What a killed run may leave in ``work/``: DuckDB's spilled rows, unpacked drops, a database not yet in its place."""
+SCRATCH = ("tmp", "drop-*", "new-*.duckdb*", "*.clean.tmp*")
+"""What a killed run may leave in ``work/``: DuckDB's spilled rows, unpacked drops, databases not yet in their place."""
 
 _open_in_this_process: set[Path] = set()
 _guard = threading.Lock()

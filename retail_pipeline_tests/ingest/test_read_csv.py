@@ -271,6 +271,29 @@ def test_line_numbers_are_exact_in_a_file_of_many_blocks(warehouse: Warehouse) -
     assert {raw for _, raw in outcome.rejects.values()} == {"broken", '1,"open'}
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("breaks", [[], ['"a\nb"', '"c\n\n,d"']])
+def test_a_file_with_quotes_that_is_cut_for_the_threads_keeps_its_lines_in_their_places(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, line_end: str, breaks: list[str]
+) -> None:
+    monkeypatch.setattr(read_csv, "LARGE", 0)
+    monkeypatch.setattr(scan_lines, "BLOCK", 200)
+    read: list[int] = []
+    cut = read_csv._cut
+    monkeypatch.setattr(read_csv, "_cut", lambda *given: [read.append(len(paths := cut(*given))), paths][1])
+    warehouse.execute("set threads = 3")
+    chance = random.Random(5)
+    lines: list[str] = []
+    expected: list[tuple[int, str]] = []
+    for number in range(400):
+        expected.append((len(lines) + 2, f"{number}"))
+        lines += line(number, product_name=chance.choice(["nail", '"a, b"', '"say ""hi"""', *breaks])).split("\n")
+    outcome = load(warehouse, line_end.join([CANONICAL_HEADER, *lines]))
+    assert read == [3]
+    assert [(row, values["order_id"]) for row, values in sorted(outcome.rows.items())] == expected
+    assert outcome.rejects == {}
+
+
 def test_lines_without_quotes_are_in_their_place_where_threads_share_a_file(warehouse: Warehouse) -> None:
     content = text(*(line(number) for number in range(2, 400_002)))
     assert len(content) > 2 * 8_000_000  # DuckDB gives a thread 8 MB

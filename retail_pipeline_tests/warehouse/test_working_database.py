@@ -310,6 +310,7 @@ def test_what_killed_runs_left_in_the_working_folder_goes(home: Home) -> None:
         path.parent.mkdir()
         path.write_text("left over")
     (home.work / "new-123.duckdb").write_text("left over")
+    (home.work / "warehouse.duckdb.clean.tmp").write_text("left over")
     with opened(home):
         assert not files_below(home.work) & {"tmp", "drop-abc", "new-123.duckdb"}
     assert {path.name for path in home.work.iterdir()} == {"warehouse.duckdb", "runs"}
