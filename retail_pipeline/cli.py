@@ -198,17 +198,54 @@ def export(home: Home, folder: Path | None, kind: str, tables: tuple[str, ...]) 
         console.print(f"{path}  {rows:,} rows", markup=False, highlight=False)
 
 
-@main.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--customers", type=int, help="Customers of the store [default: 3000].")
-@click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First day [default: 2023-01-01].")
-@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last day [default: 2024-12-31].")
-@click.option("--seed", type=int, help="Another seed makes another store.")
-def simulate(folder: Path, **given: Any) -> None:
-    """Write a synthetic store as canonical csv, one file a month."""
-    from retail_pipeline.console.demo import simulate_into
+SIMULATE_HELP = """Write a synthetic shop as export files, and the truth behind it into truth/ beside them.
 
-    simulate_into(folder, console, {name: value for name, value in given.items() if value is not None})
+\b
+Presets:
+  demo     a shop for the home: 10,000 customers, 185,000 lines over two years
+  small    the same with 500 customers
+  grocer   few customers with large baskets, every week
+  fashion  seasons, sales, and a fifth of all lines sent back
+  large    the demo shop with 5,220,000 customers: 100 million lines
+Test grounds:
+  btyd     one stationary BG/NBD population with gamma-gamma orders, nothing else
+  baskets  independent products and planted bundles, nothing else
+  calm     the demo shop without events and dirt
+  events   the demo shop without dirt, with its events
+
+\b
+Examples:
+  retail simulate shop
+  retail simulate shop --preset grocer --customers 300 --format square --per week
+  retail simulate shop --set dirt.guests=0.2 --set tiers.premium.alpha=40
+"""
+
+
+@main.command(help=SIMULATE_HELP)
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--preset", default="demo", show_default=True, help="The shop to start from; see below.")
+@click.option("--customers", type=int, help="Customers of the shop.")
+@click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First day of trade.")
+@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last day of trade.")
+@click.option("--seed", type=int, help="Another seed makes another shop.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any parameter, as --show names it.")
+@click.option("--format", "format_", default="canonical", show_default=True, help="A format of the README's table.")
+@click.option("--kind", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
+@click.option("--per", type=click.Choice(["day", "week", "month", "all"]), default="month", show_default=True)
+@click.option("--show", is_flag=True, help="Print every parameter with its value and meaning; write nothing.")
+def simulate(folder: Path | None, **given: Any) -> None:
+    """Write a synthetic shop as export files."""
+    from retail_pipeline.console.simulate import simulate_into, simulated_shop
+
+    shop = simulated_shop(**{name: given[name] for name in ("preset", "customers", "start", "end", "seed", "settings")})
+    if given["show"]:
+        from retail_pipeline.console.simulate import show_parameters
+
+        show_parameters(shop, console)
+    elif folder is None:
+        raise click.UsageError("Missing argument 'FOLDER': where to write the shop's files.")
+    else:
+        simulate_into(folder, console, shop, format=given["format_"], kind=given["kind"], per=given["per"])
 
 
 if __name__ == "__main__":

@@ -219,6 +219,9 @@ class OwnFormatSettings(_Section):
     )
     zero_price: Literal["sale", "adjustment"] = Field("sale", description="what a line with a price of zero is")
     cancellation_order_prefix: str | None = Field(None, description="what the order ids of cancellations begin with")
+    cancellation_statuses: tuple[str, ...] = Field(
+        (), description="statuses under which a negative quantity is a cancellation and no return"
+    )
     void_statuses: tuple[str, ...] = Field((), description="statuses of orders that never became sales")
     charge_products: tuple[str, ...] = Field((), description="product codes that are postage, fees or the like")
     same_order: Literal["append", "replace"] = Field(

@@ -11,7 +11,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.ingest.formats import FORMATS
 from retail_pipeline.ingest.formats.own import own_format
 from retail_pipeline.settings import OwnFormatSettings
-from retail_pipeline.simulator import StoreParameters, simulate_store
+from retail_pipeline.simulator import preset, simulate_store
 from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline_tests.settings_page import PAGE, settings_page
 from retail_pipeline_tests.stores import refresh
@@ -26,7 +26,7 @@ TABLE_ROW = re.compile(r"^\| (?P<tables>`\w+\.\w+`.*?) \| .* \| `(?P<query>[^`]+
 def small_store(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A small simulated store, published."""
     home = Home(tmp_path_factory.mktemp("docs") / "store").create()
-    simulate_store(home.drops, StoreParameters(customers=120))
+    simulate_store(home.drops, preset("small", customers=120))
     assert refresh(home).success
     return home
 

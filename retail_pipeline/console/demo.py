@@ -1,16 +1,11 @@
-"""``retail demo`` and ``retail simulate``: the synthetic store."""
+"""``retail demo``: a synthetic shop in a home of its own, from nothing to results."""
 
-from datetime import datetime
-from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 from rich.console import Console
 
 from retail_pipeline.console.run import run_pipeline
-from retail_pipeline.errors import SettingsError
+from retail_pipeline.console.simulate import simulate_into
 from retail_pipeline.home import Home
-from retail_pipeline.simulator import StoreParameters, simulate_store
+from retail_pipeline.simulator import preset
 
 WHAT_TO_LOOK_AT = """
 What to look at:
@@ -23,9 +18,9 @@ What to look at:
 
 
 def run_demo(home: Home, console: Console) -> int:
-    """Simulate the default store into a home's drops, run the pipeline; returns the exit code."""
+    """Simulate the demo shop into a home's drops, run the pipeline; returns the exit code."""
     home.create()
-    simulate_into(home.drops, console, {})
+    simulate_into(home.drops, console, preset("demo"))
     code = run_pipeline(home, console)
     if code == 0:
         from retail_pipeline.console.query import run_query
@@ -35,19 +30,3 @@ def run_demo(home: Home, console: Console) -> int:
         )
         console.print(WHAT_TO_LOOK_AT.format(home=home.root), markup=False, highlight=False)
     return code
-
-
-def simulate_into(folder: Path, console: Console, given: dict[str, Any]) -> None:
-    """Write a store's files and print what is in them."""
-    values = {name: value.date() if isinstance(value, datetime) else value for name, value in given.items()}
-    try:
-        parameters = StoreParameters(**values)
-    except ValidationError as error:
-        raise SettingsError("\n".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())) from error
-    summary = simulate_store(folder, parameters)
-    console.print(
-        f"Simulated {summary.customers:,} customers, {summary.orders:,} orders and {summary.lines:,} lines "
-        f"({summary.malformed_lines} malformed on purpose) into {len(summary.files)} files in {folder}",
-        markup=False,
-        highlight=False,
-    )

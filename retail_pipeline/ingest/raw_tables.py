@@ -120,6 +120,7 @@ FORMATS_TABLE = RawTable(
         "format": ("varchar", "the format's name"),
         "title": ("varchar", "its name in words"),
         "cancellation_order_prefix": ("varchar", "an order id that begins so makes a cancellation"),
+        "cancellation_statuses": ("varchar[]", "statuses, in lower case, that make a negative quantity a cancellation"),
         "adjustment_order_prefix": ("varchar", "an order id that begins so makes an adjustment"),
         "void_statuses": ("varchar[]", "statuses, in lower case, of orders that never became sales: adjustments"),
         "refunded_statuses": ("varchar[]", "statuses, in lower case, of orders that were given back as a whole"),

@@ -1,112 +1,148 @@
-"""What the shop sells: names, prices, popularity and the pairs bought together. No customers here."""
+"""What the shop sells: names, prices, costs, popularity, and which products belong together. No customers here."""
 
 from dataclasses import dataclass
-from itertools import product as combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from retail_pipeline.simulator.parameters import StoreParameters
-
-# Category: (median price in pence, awkward names csv must survive, makes, things).
-_CATEGORIES: dict[str, tuple[int, list[str], str, str]] = {
-    "kitchen": (
-        1200,
-        ["Café au lait jug"],
-        "Oak|Walnut|Enamel|Stoneware|Slate",
-        "serving board|fruit bowl|utensil jar|butter dish|cake stand",
-    ),
-    "tableware": (
-        800,
-        ["Plates, set of 4"],
-        "Speckled|Fluted|Scalloped|Harbour blue|Rustic",
-        "dinner plate|espresso cup|soup bowl|milk jug|egg cup",
-    ),
-    "textiles": (
-        1600,
-        ['Tablecloth "Provence", large'],
-        "Linen|Striped|Quilted|Herringbone|Indigo",
-        "table runner|cushion cover|tea towel|throw|apron",
-    ),
-    "lighting": (
-        2600,
-        ["Fairy lights, 10 m"],
-        "Brass|Rattan|Smoked glass|Paper|Ceramic",
-        "table lamp|pendant shade|lantern|wall light|candle holder",
-    ),
-    "garden": (
-        1100,
-        ["Gardener's twine, green"],
-        "Terracotta|Zinc|Woven|Galvanised|Cedar",
-        "planter|bird feeder|hanging basket|herb trough|plant stand",
-    ),
-    "stationery": (
-        500,
-        ['Picture frame 8" x 10"'],
-        "Marbled|Kraft|Botanical|Gilt-edged|Pocket",
-        "notebook|card set|desk planner|gift box|photo album",
-    ),
-    "bath": (
-        700,
-        ["Rosé and bergamot soap"],
-        "Lavender|Cedarwood|Sea salt|Rosemary|Oatmeal",
-        "soap bar|bath soak|hand cream|body scrub|reed diffuser",
-    ),
-    "toys": (
-        1400,
-        ['Board game "Lost Harbour", 2-4 players'],
-        "Wooden|Felt|Knitted|Tin|Painted",
-        "fox|train|rabbit|sailing boat|money box",
-    ),
-}
+from retail_pipeline.simulator.random_numbers import Floats, Integers
+from retail_pipeline.simulator.vocabulary import product_names
 
 _RANK_SHIFT = 4.0  # Mandelbrot's: keeps the best sellers at a few percent of lines each
+_BUNDLE_SHIFT = 3
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The products of the shop; every array and list has one entry a product.
+    """The products of the shop; arrays and lists have an entry a product unless said otherwise.
 
     Attributes
     ----------
-    names
-        Product names, as text (not yet quoted for csv).
-    unit_pence
-        Unit prices in pence.
-    popularity
-        Probability that a line of a basket is this product; sums to 1.
-    partner
-        Index of the product often bought with this one, -1 for none.
+    category
+        Its number.
+    pence, cost_pence
+        Usual price and cost, in hundredths of the currency.
+    share
+        Probability that a choice in its category is this product; sums to 1 in each.
+    rank
+        1 for the product that is chosen most often in the whole shop.
+    bundles
+        The products of each bundle, two or three; no product is in two.
+    bundle_share
+        Probability that a bundle chosen is this one: an entry a bundle.
+    substitutes
+        The first of each pair that stand in for each other; the second has the next number.
     """
 
     names: list[str]
-    unit_pence: NDArray[np.int64]
-    popularity: NDArray[np.float64]
-    partner: NDArray[np.int64]
+    category: Integers
+    pence: Integers
+    cost_pence: Integers
+    share: Floats
+    rank: Integers
+    bundles: list[tuple[int, ...]]
+    bundle_share: Floats
+    substitutes: Integers
 
 
-def build_catalogue(parameters: StoreParameters, rng: np.random.Generator) -> Catalogue:
-    """Return a catalogue of `parameters.products` products drawn evenly from the categories."""
-    by_category = [
-        [(name, median, category) for name in [*awkward, *_combined(makes, things)]]
-        for category, (median, awkward, makes, things) in enumerate(_CATEGORIES.values())
+def build_catalogue(parameters: StoreParameters) -> Catalogue:
+    """The catalogue of a shop."""
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(parameters.seed, spawn_key=(1,))))
+    asked = parameters.catalogue
+    category = np.sort(np.arange(asked.products) % len(asked.categories))
+    kinds = [asked.categories[number] for number in category.tolist()]
+    names = [
+        name
+        for number, kind in enumerate(asked.categories)
+        for name in product_names(asked.words, kind.name, int(np.count_nonzero(category == number)))
     ]
-    offered = [item for shelf in zip(*by_category, strict=True) for item in shelf][: parameters.products]
-    offered = [offered[place] for place in rng.permutation(len(offered))]
-    names, median_pence, categories = zip(*offered, strict=True)
-    pence = np.array(median_pence) * rng.lognormal(0.0, parameters.price_sigma, len(names))
-    charm_pence = np.maximum(np.rint(pence / 50), 1).astype(np.int64) * 50 - 1  # 4.49, 4.99, 5.49 ...
+    price = np.array([kind.price for kind in kinds]) * np.exp(
+        np.array([kind.price_sigma for kind in kinds]) * rng.standard_normal(asked.products)
+    )
+    pence = _charm(price)
+    margin = np.array([kind.margin for kind in kinds])
+    cost = pence * (1 - margin) * np.exp(asked.cost_sigma * rng.standard_normal(asked.products))
+    share = _shares_by_category(category, asked.popularity_exponent, rng)
+    overall = share * np.array([kind.share for kind in kinds])
 
-    rank = 1 + rng.permutation(len(names))
-    weight = (rank + _RANK_SHIFT) ** -parameters.popularity_exponent
-    # Pairs are neighbours in a category, from the better-known half: bought often enough to be found.
-    known = np.argsort(rank)[: len(names) // 2]
-    known = known[np.argsort(np.array(categories)[known], kind="stable")]
-    first = 2 * rng.permutation(len(known) // 2)[: parameters.pairs]
-    partner = np.full(len(names), -1)
-    partner[known[first]] = known[first + 1]
-    return Catalogue(list(names), charm_pence, weight / weight.sum(), partner)
+    order, substitutes = _numbering(parameters, category, overall, rng)
+    overall, category = overall[order], category[order]
+    bundles = _bundles(parameters, category, overall, substitutes, rng)
+    weights = 1.0 / (np.arange(len(bundles)) + _BUNDLE_SHIFT)
+    rank = np.empty(asked.products, dtype=np.int64)
+    rank[np.argsort(-overall, kind="stable")] = np.arange(asked.products) + 1
+    return Catalogue(
+        names=[names[place] for place in order.tolist()],
+        category=category,
+        pence=pence[order],
+        cost_pence=np.maximum(np.minimum(np.rint(cost), pence), 1).astype(np.int64)[order],
+        share=share[order],
+        rank=rank,
+        bundles=bundles,
+        bundle_share=weights / weights.sum() if bundles else weights,
+        substitutes=substitutes,
+    )
 
 
-def _combined(makes: str, things: str) -> list[str]:
-    return [f"{make} {thing}" for thing, make in combinations(things.split("|"), makes.split("|"))]
+def product_code(product: int) -> str:
+    """The code of a product in the files."""
+    return f"P{1 + product:04d}"
+
+
+def _charm(price: Floats) -> Integers:
+    """Prices such as 4.49, 4.99, 5.49 in pence; below 1 such as .45."""
+    pence = 100 * price
+    dear = np.maximum(np.rint(pence / 50), 1) * 50 - 1
+    return np.where(pence >= 100, dear, np.maximum(np.rint(pence / 5), 1) * 5).astype(np.int64)
+
+
+def _shares_by_category(category: Integers, exponent: float, rng: np.random.Generator) -> Floats:
+    share = np.zeros(len(category))
+    for number in np.unique(category).tolist():
+        places = np.flatnonzero(category == number)
+        weights = (1 + rng.permutation(len(places)) + _RANK_SHIFT) ** -exponent
+        share[places] = weights / weights.sum()
+    return share
+
+
+def _numbering(
+    parameters: StoreParameters, category: Integers, overall: Floats, rng: np.random.Generator
+) -> tuple[Integers, Integers]:
+    """The products in the order of their codes, which tell nothing, and the first of each pair of substitutes."""
+    asked = 0 if parameters.baskets.one_line else parameters.baskets.substitutes
+    pairs: list[tuple[int, int]] = []
+    for number in np.argsort(-overall, kind="stable").tolist():
+        if len(pairs) == asked:
+            break
+        taken = {product for pair in pairs for product in pair}
+        others = np.flatnonzero((category == category[number]) & (overall < overall[number]))
+        near = [other for other in others[np.argsort(-overall[others], kind="stable")].tolist() if other not in taken]
+        if number not in taken and near:
+            pairs.append((number, near[0]))
+    in_pairs = [product for pair in pairs for product in pair]
+    singles = np.setdiff1d(np.arange(len(category)), in_pairs)
+    shelves = [*([product] for product in singles.tolist()), *map(list, pairs)]
+    shuffled = [shelves[place] for place in rng.permutation(len(shelves)).tolist()]
+    order = np.array([product for shelf in shuffled for product in shelf], dtype=np.int64)
+    firsts = {pair[0] for pair in pairs}
+    return order, np.flatnonzero([product in firsts for product in order.tolist()])
+
+
+def _bundles(
+    parameters: StoreParameters, category: Integers, overall: Floats, substitutes: Integers, rng: np.random.Generator
+) -> list[tuple[int, ...]]:
+    """Bundles of the better-known half, each third one of three products; every other one spans two categories."""
+    asked = 0 if parameters.baskets.one_line else parameters.baskets.bundles
+    known = np.argsort(-overall, kind="stable")[: len(overall) // 2]
+    free = list(rng.permutation(np.setdiff1d(known, np.concatenate([substitutes, substitutes + 1]))).tolist())
+    bundles: list[tuple[int, ...]] = []
+    for number in range(asked):
+        size = 3 if number % 3 == 2 else 2
+        first = free.pop()
+        like = [other for other in free if category[other] == category[first]]
+        unlike = [other for other in free if category[other] != category[first]]
+        fitting = (like + unlike) if number % 2 == 0 else (unlike + like)
+        bundle = (first, *fitting[: size - 1])
+        free = [product for product in free if product not in bundle]
+        bundles.append(tuple(sorted(bundle)))
+    return bundles

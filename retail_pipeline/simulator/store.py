@@ -1,251 +1,151 @@
-"""The shop as files: dirt, csv text, atomic writing and the summary of what was written."""
+"""The shop as a whole: orders are drawn, put in the order of time by way of the disk, filled, and handed on by days."""
 
-import calendar as gregorian
 import os
-import re
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retail_pipeline.errors import SettingsError
-from retail_pipeline.simulator.catalogue import Catalogue, build_catalogue
-from retail_pipeline.simulator.demand import (
-    CHANNELS,
-    COUNTRIES,
-    GUEST,
-    Calendar,
-    Table,
-    fill_baskets,
-    take_orders,
-    take_returns,
-)
+from retail_pipeline.simulator.aftermath import Aftermath
+from retail_pipeline.simulator.baskets import Appetite, Baskets
+from retail_pipeline.simulator.catalogue import build_catalogue
+from retail_pipeline.simulator.clock import SECONDS, Clock
+from retail_pipeline.simulator.customers import ORDER, Histories, Population
+from retail_pipeline.simulator.lines import Lines
+from retail_pipeline.simulator.offers import Offer, Offers
 from retail_pipeline.simulator.parameters import StoreParameters
 
-HEADER = (
-    *("order_id", "order_ts", "customer_id", "product_id", "product_name", "quantity"),
-    *("unit_price", "country", "line_no", "currency", "channel", "discount"),
-)
-SIMULATED_LINE = re.compile(r"([OR]\d{7})?,")
-Row = tuple[str, ...]  # csv fields, quoted where they must be
+ORDERS_AT_ONCE = 32_768
+WINDOW_ORDERS = 4 * ORDERS_AT_ONCE
+LONGEST_WINDOW = 31
 
 
 @dataclass(frozen=True)
-class SimulationSummary:
-    """What was written. All but the first four describe the well-formed lines, each counted once.
+class Window:
+    """Some days in a row: all their true lines by time, and what their orders are made from."""
 
-    Attributes
-    ----------
-    files
-        The monthly files, by month.
-    lines
-        Data lines in the files, malformed ones and duplicates included.
-    malformed_lines
-        Lines that cannot be read.
-    duplicate_lines
-        Verbatim repetitions of a line (the first appearance not counted).
-    guest_lines
-        Lines without a customer id.
-    orders
-        Distinct order ids, those of returns included.
-    customers
-        Distinct customer ids.
-    net_amount
-        Exact sum of quantity * unit_price - discount, in pounds; returns count negative.
-    first_order_ts, last_order_ts
-        Earliest and latest order_ts, store time.
+    first: int
+    behind: int
+    lines: Lines
+    offer: Offer
+    appetites: list[Appetite]
+
+
+class Store:
+    """A shop that trades: its parts, and its lines, window by window.
+
+    Memory is bounded by the customers' block and the window, whatever the size of the shop; orders wait on disk.
     """
 
-    files: list[Path]
-    lines: int
-    malformed_lines: int
-    duplicate_lines: int
-    guest_lines: int
-    orders: int
-    customers: int
-    net_amount: Decimal
-    first_order_ts: datetime
-    last_order_ts: datetime
+    def __init__(self, parameters: StoreParameters) -> None:
+        self.parameters = parameters
+        self.clock = Clock(parameters)
+        self.catalogue = build_catalogue(parameters)
+        self.population = Population(parameters, self.clock)
+        self.offers = Offers(parameters, self.catalogue, self.clock)
+        self.baskets = Baskets(parameters, self.catalogue, self.clock, self.offers, self.population)
+        self.aftermath = Aftermath(parameters, self.catalogue, self.clock)
+
+    def expected_orders(self) -> float:
+        """How many orders there will be, by the parameters alone."""
+        known = self.parameters.customers * self.population.expected_orders()
+        return known / (1 - self.parameters.dirt.guests)
+
+    def trade(self, scratch: Path | None = None, see: Callable[[Histories], None] = lambda _: None) -> Iterator[Window]:
+        """All true lines, by windows of days.
+
+        Parameters
+        ----------
+        scratch
+            The folder in which orders wait; the system's own if not given.
+        see
+            Told what is true of each block of customers, before the first window comes.
+        """
+        a_day = self.expected_orders() / self.clock.days
+        length = int(min(max(WINDOW_ORDERS / max(a_day, 1e-9), 1), LONGEST_WINDOW))
+        starts = list(range(0, self.clock.days, length))
+        with (
+            tempfile.TemporaryDirectory(prefix=".orders-", dir=scratch) as folder,
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+        ):
+            spill = _Spill(Path(folder), len(starts))
+            for orders, histories in self.population.histories():
+                see(histories)
+                spill.put(orders, self.clock.day_of(orders["ts"]) // length)
+            for orders in self.population.guest_orders():
+                spill.put(orders, self.clock.day_of(orders["ts"]) // length)
+            pending = Lines.none()
+            begun = [self._begin(pool, spill.get(0), 0, length)]
+            for number in range(1, len(starts) + 1):
+                if number < len(starts):  # the next window is filled while this one is written
+                    begun.append(self._begin(pool, spill.get(number), starts[number], length))
+                window, pending = self._close(begun.pop(0), pending)
+                yield window
+
+    def _begin(self, pool: ThreadPoolExecutor, orders: NDArray[np.void], first: int, length: int) -> "_Filling":
+        """Have the orders of a window filled, a chunk at a time."""
+        behind = min(first + length, self.clock.days)
+        offer = self.offers.of_days(first, behind)
+        chunks = [orders[place : place + ORDERS_AT_ONCE] for place in range(0, len(orders), ORDERS_AT_ONCE)]
+        return _Filling(first, behind, offer, [pool.submit(self._fill, chunk, offer) for chunk in chunks])
+
+    def _close(self, filling: "_Filling", pending: Lines) -> tuple[Window, Lines]:
+        """The window once it is filled, and the lines that come after it."""
+        parts = [chunk.result() for chunk in filling.chunks]
+        sales, after = Lines.joined([part for part, _, _ in parts]), [part for _, part, _ in parts]
+        end = (self.clock.first + filling.behind) * SECONDS
+        due, pending = _until(Lines.joined([pending, *after]), end)
+        lines = Lines.joined([sales, due])
+        lines = lines.take(np.argsort(lines.ts, kind="stable"))
+        appetites = [appetite for _, _, appetite in parts]
+        return Window(filling.first, filling.behind, lines, filling.offer, appetites), pending
+
+    def _fill(self, orders: NDArray[np.void], offer: Offer) -> tuple[Lines, Lines, Appetite]:
+        sales, appetite = self.baskets.fill(orders, offer)
+        return sales, self.aftermath.of(sales), appetite
 
 
-_DEFAULT_SHOP = StoreParameters()
+@dataclass(frozen=True)
+class _Filling:
+    """A window whose orders are being filled: sales, what follows from them, and appetites by chunk."""
+
+    first: int
+    behind: int
+    offer: Offer
+    chunks: list[Future[tuple[Lines, Lines, Appetite]]]
 
 
-def simulate_store(folder: Path, parameters: StoreParameters = _DEFAULT_SHOP) -> SimulationSummary:
-    """Write `folder`/transactions-YYYY-MM.csv for every month of the shop and return what was written.
+class _Spill:
+    """Orders on disk, by the window they belong to."""
 
-    The folder is made when missing; files of the same names that it wrote before are replaced, each in one step,
-    others are left alone. A month without trade gets a file with a header only.
+    def __init__(self, folder: Path, windows: int) -> None:
+        self._paths = [folder / str(number) for number in range(windows)]
 
-    Raises
-    ------
-    SettingsError
-        when a file of one of the names is there and is none that it wrote; nothing is written then.
+    def put(self, orders: NDArray[np.void], window: NDArray[np.int64]) -> None:
+        by_window = np.argsort(window, kind="stable")
+        orders, window = orders[by_window], window[by_window]
+        starts = np.flatnonzero(np.diff(window, prepend=-1))
+        for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(orders)], strict=True):
+            with self._paths[int(window[start])].open("ab") as file:
+                orders[start:stop].tofile(file)
 
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     len(simulate_store(Path(folder), StoreParameters(customers=50)).files)
-    24
-    """
-    # One stream a stage: a change to one stage leaves the draws of the others as they were.
-    streams = np.random.SeedSequence(parameters.seed).spawn(5)
-    catalogue_rng, orders_rng, baskets_rng, returns_rng, dirt_rng = (
-        np.random.Generator(np.random.PCG64(stream)) for stream in streams
-    )
-    calendar = Calendar(parameters)
-    catalogue = build_catalogue(parameters, catalogue_rng)
-    orders = take_orders(parameters, calendar, orders_rng)
-    sales = fill_baskets(orders, catalogue, parameters, calendar, baskets_rng)
-    returns = take_returns(sales, parameters, calendar, returns_rng)
-    lines = np.concatenate([sales, returns])
-    lines = lines[np.lexsort((lines["line_no"], lines["order"], lines["is_return"], lines["ts"]))]
-
-    malformed, duplicated = _choose_dirt(lines, parameters, dirt_rng)
-    rows = _rows(lines, catalogue, dirt_rng.random(lines.size) < parameters.padded_name_share)
-    for turn, place in enumerate(malformed.tolist()):
-        ways = _spoiled(rows[place])
-        rows[place] = ways[turn % len(ways)]
-
-    month = lines["ts"].astype("datetime64[M]")
-    written = _with_duplicates(month, duplicated, dirt_rng)
-    files = _write_months(folder, calendar.days, month[written], [rows[place] for place in written.tolist()])
-    return _summary(files, np.delete(lines, malformed), malformed.size, duplicated.size)
+    def get(self, window: int) -> NDArray[np.void]:
+        """The orders of a window, by time and customer."""
+        path = self._paths[window]
+        if not path.exists():
+            return np.zeros(0, dtype=ORDER)
+        orders = np.fromfile(path, dtype=ORDER)
+        path.unlink()
+        return orders[np.lexsort((orders["number"], orders["customer"], orders["ts"]))]
 
 
-def _choose_dirt(
-    lines: Table, parameters: StoreParameters, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places of the lines to spoil and to repeat: disjoint, and no returned sale is spoiled."""
-    spoilable = np.flatnonzero(~(lines["is_return"] | lines["was_returned"]))
-    malformed = rng.choice(spoilable, round(parameters.malformed_share * lines.size), replace=False)
-    readable = np.setdiff1d(np.arange(lines.size), malformed)
-    duplicated = rng.choice(readable, round(parameters.duplicate_share * lines.size), replace=False)
-    return malformed, np.sort(duplicated)
-
-
-def _with_duplicates(
-    month: NDArray[np.datetime64], duplicated: NDArray[np.int64], rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Return the places of all lines in writing order; a duplicate lands after its original, same month."""
-    last_of_month = np.searchsorted(month, month[duplicated], side="right") - 1
-    # The half puts it between two originals, or behind the last one of the month.
-    landing = duplicated + 0.5 + np.floor(rng.random(duplicated.size) * (last_of_month - duplicated + 1))
-    places = np.append(np.arange(month.size), duplicated)
-    return places[np.argsort(np.append(np.arange(month.size), landing), kind="stable")]
-
-
-def _rows(lines: Table, catalogue: Catalogue, padded: NDArray[np.bool_]) -> list[Row]:
-    names = [_quoted(name) for name in catalogue.names] + [_quoted(f"  {name} ") for name in catalogue.names]
-    columns = (
-        [
-            f"{'R' if back else 'O'}{n:07d}"
-            for back, n in zip(lines["is_return"].tolist(), lines["order"].tolist(), strict=True)
-        ],
-        map(str, lines["ts"].astype(object)),
-        ["" if customer == GUEST else f"C{1 + customer:05d}" for customer in lines["customer"].tolist()],
-        [f"P{1 + product:04d}" for product in lines["product"].tolist()],
-        [names[place] for place in (lines["product"] + padded * len(catalogue.names)).tolist()],
-        map(str, lines["quantity"].tolist()),
-        map(_money, lines["unit_pence"].tolist()),
-        [COUNTRIES[country] for country in lines["country"].tolist()],
-        map(str, lines["line_no"].tolist()),
-        ["GBP"] * lines.size,
-        [CHANNELS[channel] for channel in lines["channel"].tolist()],
-        map(_money, lines["discount_pence"].tolist()),
-    )
-    return list(zip(*columns, strict=True))
-
-
-def _spoiled(row: Row) -> tuple[Row, ...]:
-    """Return the ways in which `row` can be made unreadable."""
-    return (
-        _with(row, "order_ts", _impossible_date(row[HEADER.index("order_ts")])),
-        _with(row, "quantity", "abc"),
-        _with(row, "order_id", ""),
-        _with(row, "unit_price", '"12,x"'),
-        row[:-4],
-        (*row, "0.00"),
-    )
-
-
-def _with(row: Row, column: str, field: str) -> Row:
-    place = HEADER.index(column)
-    return (*row[:place], field, *row[place + 1 :])
-
-
-def _impossible_date(ts: str) -> str:
-    """Return `ts` on the day after the last of its month, as in 2024-02-30."""
-    year, month = int(ts[:4]), int(ts[5:7])
-    return f"{ts[:8]}{gregorian.monthrange(year, month)[1] + 1}{ts[10:]}"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
-
-
-def _money(pence: int) -> str:
-    return f"{pence // 100}.{pence % 100:02d}"
-
-
-def _write_months(
-    folder: Path, days: NDArray[np.datetime64], month: NDArray[np.datetime64], rows: list[Row]
-) -> list[Path]:
-    """Write `rows`, whose months ascend, to a file for every month `days` touch; return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    months = np.unique(days.astype("datetime64[M]"))
-    bounds = [*np.searchsorted(month, months).tolist(), len(rows)]
-    texts = {}
-    for name, first, behind in zip(months.astype(str), bounds, bounds[1:], strict=False):
-        text = "\n".join([",".join(HEADER), *map(",".join, rows[first:behind]), ""])
-        texts[folder / f"transactions-{name}.csv"] = text
-    _require_own_files(texts)
-    return [_write_atomically(path, text) for path, text in texts.items()]
-
-
-def _require_own_files(paths: Iterable[Path]) -> None:
-    """Raise if a file that would be replaced is there and was not simulated."""
-    for path in paths:
-        if path.exists() and not _is_simulated(path):
-            raise SettingsError(
-                f"{path} is there already and is no simulated file, so nothing was written. Choose an empty folder, or "
-                "move the file away."
-            )
-
-
-def _is_simulated(path: Path) -> bool:
-    """Whether a file has the header and, on each line that has an order id, an id of :func:`_rows`."""
-    header, *lines = path.read_bytes().decode(errors="replace").splitlines() or [""]
-    return header == ",".join(HEADER) and all(SIMULATED_LINE.match(line) for line in lines)
-
-
-def _write_atomically(path: Path, text: str) -> Path:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_bytes(text.encode())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
-
-
-def _summary(files: list[Path], readable: Table, malformed: int, duplicates: int) -> SimulationSummary:
-    pence = readable["quantity"] * readable["unit_pence"] - readable["discount_pence"]
-    known = readable["customer"] != GUEST
-    return SimulationSummary(
-        files=files,
-        lines=readable.size + malformed + duplicates,
-        malformed_lines=malformed,
-        duplicate_lines=duplicates,
-        guest_lines=int(np.count_nonzero(~known)),
-        orders=np.unique(readable[["is_return", "order"]]).size,
-        customers=np.unique(readable["customer"][known]).size,
-        net_amount=Decimal(int(pence.sum())).scaleb(-2),
-        first_order_ts=readable["ts"].min().item(),
-        last_order_ts=readable["ts"].max().item(),
-    )
+def _until(lines: Lines, end: int) -> tuple[Lines, Lines]:
+    """The lines before a point in time, by what they are, and the others."""
+    is_due = lines.ts < end
+    due = lines.take(is_due)
+    order = np.lexsort((due.line_no, due.part, due.number, due.customer, due.kind, due.ts))
+    return due.take(order), lines.take(~is_due)

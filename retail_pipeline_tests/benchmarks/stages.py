@@ -17,8 +17,9 @@ import duckdb
 from retail_pipeline.home import Home
 from retail_pipeline_tests.real_data import LONG_AGO, ONLINE_RETAIL
 
-SIMULATED_CUSTOMERS = 18_460
+SIMULATED_CUSTOMERS = 28_200
 """Customers of a simulated store with about as many lines as the Online Retail file."""
+CUSTOMERS_OF_A_MILLION_LINES = 52_200
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,12 @@ def drop_online_retail(home: Home) -> None:
             shutil.copyfileobj(packed, plain)
         os.utime(target, (LONG_AGO, LONG_AGO))
         return
-    from retail_pipeline.simulator import StoreParameters, simulate_store
+    from retail_pipeline.simulator import preset, simulate_store
 
-    parts = simulate_store(home.work / "simulated", StoreParameters(customers=SIMULATED_CUSTOMERS)).files
+    shop = preset("demo", customers=SIMULATED_CUSTOMERS, dirt={"malformed": 0.0})
+    (part,) = simulate_store(home.work / "simulated", shop, per="all").files
     target = home.drops / "simulated.csv"
-    with target.open("wb") as whole:
-        for place, part in enumerate(parts):
-            lines = part.read_bytes().split(b"\n", 1)
-            whole.write(b"\n".join(lines) if place == 0 else lines[1])
+    shutil.move(part, target)
     os.utime(target, (LONG_AGO, LONG_AGO))
 
 
@@ -130,6 +129,20 @@ def retail_run(home: Home) -> None:
     _retail_run(home)
 
 
+def demo(home: Home) -> None:
+    """``retail demo`` from the shell: a simulated shop, loaded, built and published."""
+    command = [sys.executable, "-m", "retail_pipeline.cli", "--home", str(home.root), "demo"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def simulate(home: Home, million_lines: int) -> None:
+    """Write a shop of so many lines as parquet, with the truth behind it."""
+    from retail_pipeline.simulator import preset, simulate_store
+
+    shop = preset("large", customers=CUSTOMERS_OF_A_MILLION_LINES * million_lines)
+    simulate_store(home.work / "shop", shop, kind="parquet")
+
+
 def _retail_run(home: Home) -> None:
     command = [sys.executable, "-m", "retail_pipeline.cli", "--home", str(home.root), "run"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -146,6 +159,7 @@ def build_and_drop_a_day(home: Home, copies: int) -> None:
     drop_a_day(home)
 
 
+SIMULATOR = ("retail_pipeline.simulator",)
 IMPORTS = ("retail_pipeline_tests.stores", "retail_pipeline_tests.tables")
 
 STAGES = [
@@ -160,6 +174,18 @@ STAGES = [
     ),
     Stage("first_run", "first 'retail run' from the shell", 180, drop_online_retail, retail_run, 3),
     Stage("refresh", "'retail run' from the shell, nothing new", 30, refresh_once, retail_run, 3),
+    Stage("demo", "'retail demo' from nothing to results", 90, _nothing, demo),
+    Stage(
+        "simulate_1", "simulate a million lines", 3.4, _nothing, lambda home: simulate(home, 1), 4, imports=SIMULATOR
+    ),
+    Stage(
+        "simulate_10", "simulate 10 million lines", 34, _nothing, lambda home: simulate(home, 10), 4,
+        imports=SIMULATOR, most_runs=2, is_large=True,
+    ),
+    Stage(
+        "simulate_100", "simulate 100 million lines", 334, _nothing, lambda home: simulate(home, 100), 4,
+        imports=SIMULATOR, most_runs=1, is_large=True,
+    ),
     Stage(
         "times_10",
         "raw, core, RFM, snapshot, 5.4 million lines",

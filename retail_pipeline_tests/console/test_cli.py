@@ -546,27 +546,68 @@ def test_a_wrong_setting_is_asked_wrongly(home: Home) -> None:
 
 
 def test_simulate_writes_a_store_of_the_asked_size(tmp_path: Path) -> None:
-    result = retail("simulate", str(tmp_path / "shop"), "--customers", "50", "--end", "2023-03-31")
+    result = retail("simulate", str(tmp_path / "shop"), "--customers", "50", "--end", "2022-09-30")
     assert result.exit_code == 0
+    assert "50 customers" in result.output
     assert sorted(path.name for path in (tmp_path / "shop").iterdir()) == [
-        f"transactions-2023-0{month}.csv" for month in (1, 2, 3)
+        *(f"transactions-2022-0{month}.csv" for month in (7, 8, 9)),
+        "truth",
     ]
+
+
+def test_simulate_takes_any_parameter_by_the_name_it_shows(tmp_path: Path) -> None:
+    shown = retail("simulate", "--preset", "small", "--set", "tiers.premium.alpha=40", "--show")
+    assert shown.exit_code == 0
+    assert "tiers.premium.alpha = 40" in shown.output
+    assert "dirt.guests = 0.08    # Share of the orders" in shown.output
+    arguments = ("simulate", str(tmp_path / "shop"), "--preset", "btyd", "--customers", "40", "--end", "2022-08-31")
+    settings = ("--set", "currency=EUR", "--set", "seasons.weekdays=[1, 1, 1, 1, 1, 1, 0.001]")
+    result = retail(*arguments, *settings, "--kind", "parquet", "--per", "all")
+    assert result.exit_code == 0
+    (path,) = (tmp_path / "shop").glob("*.parquet")
+    with duckdb.connect() as connection:
+        query = f"select distinct currency, isodow(order_ts) from '{path}'"
+        rows = connection.execute(query).fetchall()
+    assert {currency for currency, _ in rows} == {"EUR"}
+    assert 7 not in {weekday for _, weekday in rows}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("dirt.gusts=1", "gusts is none of guests, returns"),
+        ("tiers.premium=1", "say which of its values: tiers.premium.name"),
+        ("customers.few=1", "nothing is below few"),
+        ("dirt.guests", "write it as NAME=VALUE"),
+        ("dirt.guests=many", "dirt.guests: Input should be a valid number"),
+    ],
+)
+def test_simulate_says_what_is_wrong_with_a_setting(tmp_path: Path, setting: str, said: str) -> None:
+    result = retail("simulate", str(tmp_path / "shop"), "--set", setting)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+    assert not (tmp_path / "shop").exists()
+
+
+def test_simulate_needs_to_know_where_to() -> None:
+    result = retail("simulate")
+    assert result.exit_code == 2
+    assert "FOLDER" in result.output
 
 
 def test_simulate_replaces_no_file_of_another(tmp_path: Path) -> None:
     folder = tmp_path / "shop"
-    arguments = ("simulate", str(folder), "--customers", "50", "--end", "2023-02-28")
+    arguments = ("simulate", str(folder), "--customers", "50", "--end", "2022-08-31")
     assert retail(*arguments).exit_code == 0
-    header = (folder / "transactions-2023-02.csv").read_text().splitlines()[0]
-    for text in ("a shop's own", f"{header}\n4711,2023-02-01 10:00:00,C1,P1,Bowl,1,3.50,UK,1,GBP,web,0\n"):
-        (folder / "transactions-2023-01.csv").unlink(missing_ok=True)
-        (folder / "transactions-2023-02.csv").write_text(text)
-        result = retail(*arguments)
-        assert result.exit_code == 2
-        assert "transactions-2023-02.csv is there already" in result.output
-        assert [path.read_text() for path in folder.iterdir()] == [text]
-    (folder / "transactions-2023-02.csv").unlink()
-    assert retail(*arguments).exit_code == 0
+    own = folder / "transactions-2022-08.csv"
+    before = (folder / "transactions-2022-07.csv").read_bytes()
+    own.write_text("a shop's own")
+    result = retail(*arguments, "--seed", "8")
+    assert result.exit_code == 2
+    assert "transactions-2022-08.csv is there already" in result.output
+    assert own.read_text() == "a shop's own"
+    assert (folder / "transactions-2022-07.csv").read_bytes() == before
+    own.unlink()
     assert retail(*arguments, "--seed", "8").exit_code == 0
 
 

@@ -237,7 +237,7 @@ def reading_process(home: Home) -> Iterator[Callable[[], int]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Kill runs, print each round and the figures; exit code 1 if anything is not as it should be."""
-    from retail_pipeline.simulator import StoreParameters, simulate_store
+    from retail_pipeline.simulator import preset, simulate_store
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=50, help="how many runs to kill [50]")
@@ -246,7 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
-        files = sorted(simulate_store(folder / "files", StoreParameters()).files)
+        files = sorted(simulate_store(folder / "files", preset("small", customers=3_000)).files)
         trial = KillTrial(folder, files, random.Random(given.seed))
         started = time.monotonic()
         trial.run(given.runs)

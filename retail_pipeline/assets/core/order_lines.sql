@@ -3,7 +3,7 @@ row: a line of raw.transactions, classified; or what was given back of one, wher
 about: >
   Every raw line is here but those of orders that a later export told anew (core.order_versions); nothing is deleted by
   cleaning. line_type is decided by the rules of the line's format (see raw.formats), in this order: an order id of a
-  cancellation; of an adjustment; an order that never became a sale, a negative price or a quantity of zero
+  cancellation, or a negative quantity under a status of one; an order id of an adjustment; an order that never became a sale, a negative price or a quantity of zero
   (adjustment); another negative quantity; a zero price; a code that is no product (charge); else sale. A line of an
   appending format is a duplicate when an earlier line, by the time its drop was loaded, the file's name and then its
   place in the file, is equal in every exported column. line_no numbers an order's lines by what they say, duplicates
@@ -231,7 +231,11 @@ lines as (
         lines.source_part,
         drops.negative_quantity_type,
         drops.zero_price_type,
-        coalesce(starts_with(lines.order_id, drops.cancellation_order_prefix), false) as is_cancellation_order,
+        coalesce(starts_with(lines.order_id, drops.cancellation_order_prefix), false)
+        or (
+            lines.quantity < 0
+            and coalesce(list_contains(drops.cancellation_statuses, lower(lines.status)), false)
+        ) as is_cancellation_order,
         coalesce(starts_with(lines.order_id, drops.adjustment_order_prefix), false)
         or (
             lines.cancelled_ts is null

@@ -83,9 +83,10 @@ COMMA_MONEY = Numbers(r"(?:\d{1,3}(?:[.' \x{a0}\x{202f}\x{2019}]\d{3})+|\d+)?(?:
 class LineRules:
     """How ``core`` classifies a format's lines; the first rule that fits decides.
 
-    An order id with ``cancellation_order_prefix`` makes a cancellation, one with ``adjustment_order_prefix`` an
-    adjustment, as does a status among ``void_statuses`` (in lower case: the order never became a sale), a negative
-    price or a quantity of zero; other negative quantities are of ``negative_quantity_type`` and zero prices of
+    An order id with ``cancellation_order_prefix`` makes a cancellation, as does a negative quantity under a status
+    among ``cancellation_statuses`` (in lower case); an order id with ``adjustment_order_prefix`` makes an adjustment,
+    as does a status among ``void_statuses`` (in lower case: the order never became a sale), a negative price or a
+    quantity of zero; other negative quantities are of ``negative_quantity_type`` and zero prices of
     ``zero_price_type``; ``charge_products`` (whole codes, in upper case) and ``charge_product_prefixes`` are charges
     and not products; all else is a sale. An order whose status is among ``refunded_statuses`` was given back whole,
     if the export does not say how much was.
@@ -95,6 +96,7 @@ class LineRules:
     """
 
     cancellation_order_prefix: str | None = None
+    cancellation_statuses: tuple[str, ...] = ()
     adjustment_order_prefix: str | None = None
     void_statuses: tuple[str, ...] = ()
     refunded_statuses: tuple[str, ...] = ()

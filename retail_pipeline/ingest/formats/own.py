@@ -71,6 +71,7 @@ def own_format(given: OwnFormatSettings) -> Format:
         else None,
         rules=LineRules(
             cancellation_order_prefix=given.cancellation_order_prefix,
+            cancellation_statuses=tuple(status.lower() for status in given.cancellation_statuses),
             void_statuses=tuple(status.lower() for status in given.void_statuses),
             negative_quantity_type=given.negative_quantity,
             zero_price_type=given.zero_price,
