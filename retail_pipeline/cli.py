@@ -200,9 +200,11 @@ def export(home: Home, folder: Path | None, kind: str, tables: tuple[str, ...]) 
 
 SIMULATE_HELP = """Write a synthetic shop as export files, and the truth behind it into truth/ beside them.
 
+What was simulated in the folder before is removed first; other files are left alone.
+
 \b
 Presets:
-  demo     a shop for the home: 10,000 customers, 185,000 lines over two years
+  demo     a shop for the home: 10,000 customers, some 185,000 sales over two years
   small    the same with 500 customers
   grocer   few customers with large baskets, every week
   fashion  seasons, sales, and a fifth of all lines sent back
@@ -223,15 +225,25 @@ Examples:
 
 @main.command(help=SIMULATE_HELP)
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--preset", default="demo", show_default=True, help="The shop to start from; see below.")
+@click.option("--preset", default="demo", show_default=True, help="The shop to start from, one of those above.")
 @click.option("--customers", type=int, help="Customers of the shop.")
 @click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First day of trade.")
 @click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last day of trade.")
 @click.option("--seed", type=int, help="Another seed makes another shop.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any parameter, as --show names it.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any parameter, named and written as --show does."
+)
 @click.option("--format", "format_", default="canonical", show_default=True, help="A format of the README's table.")
-@click.option("--kind", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
-@click.option("--per", type=click.Choice(["day", "week", "month", "all"]), default="month", show_default=True)
+@click.option(
+    "--kind", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True, help="Text or parquet files."
+)
+@click.option(
+    "--per",
+    type=click.Choice(["day", "week", "month", "all"]),
+    default="month",
+    show_default=True,
+    help="What a file holds the lines of.",
+)
 @click.option("--show", is_flag=True, help="Print every parameter with its value and meaning; write nothing.")
 def simulate(folder: Path | None, **given: Any) -> None:
     """Write a synthetic shop as export files."""

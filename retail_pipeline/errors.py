@@ -39,3 +39,7 @@ class FetchError(RetailPipelineError):
 
 class SelectionError(RetailPipelineError):
     """A selection names assets, tables or files that do not exist, or that do not go together."""
+
+
+class SimulationError(RetailPipelineError):
+    """A synthetic shop could not be written."""

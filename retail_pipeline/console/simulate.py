@@ -33,7 +33,8 @@ def simulated_shop(
     Parameters
     ----------
     settings
-        ``NAME=VALUE``, the name as :func:`show_parameters` prints it, the value as in TOML (text needs no quotes).
+        ``NAME=VALUE``, the name as :func:`show_parameters` prints it, the value as in TOML (text needs no quotes, and
+        nothing unsets what need not be set).
 
     Raises
     ------
@@ -52,12 +53,13 @@ def simulated_shop(
 
 
 def show_parameters(parameters: StoreParameters, console: Console) -> None:
-    """Print every parameter: its name for ``--set``, its value and what it means."""
+    """Print every parameter as ``--set`` takes it, with what it means."""
     for name, value, meaning in flat_parameters(parameters):
         if name.endswith(".name"):
             continue  # the name stands in all others of its section
         text = " ".join(meaning.split())
-        console.print(f"{name} = {value}" + (f"    # {text}" if text else ""), markup=False, highlight=False)
+        shown = f"{name}={_as_toml(value)}" + (f"    # {text}" if text else "")
+        console.print(shown, markup=False, highlight=False)
 
 
 def simulate_into(folder: Path, console: Console, parameters: StoreParameters, **how: Any) -> SimulationSummary:
@@ -77,8 +79,8 @@ def simulate_into(folder: Path, console: Console, parameters: StoreParameters, *
 def table_of_tiers(summary: SimulationSummary) -> Table:
     """The tiers as they came out beside what their parameters let expect."""
     parameters = summary.parameters
-    table = Table("tier", "customers", "asked", "orders each", "value of an order", "asked", box=SIMPLE)
-    table.add_column(f"worth in {parameters.value_days:,} days, asked")
+    worth = f"worth in {parameters.value_days:,} days"
+    table = Table("tier", "customers", "(asked)", "orders each", "order value", "(asked)", f"({worth})", box=SIMPLE)
     for column in table.columns[1:]:
         column.justify = "right"
     with duckdb.connect() as connection:
@@ -93,10 +95,10 @@ def table_of_tiers(summary: SimulationSummary) -> Table:
         count, orders, value = found.get(tier.name, (0, 0.0, 0.0))
         asked = tier.p * tier.gamma / (tier.q - 1)
         days = np.array([float(parameters.value_days)])
-        worth = asked * (1 + float(expected_repeats(tier.r, tier.alpha, tier.a, tier.b, days)[0]))
+        total = asked * (1 + float(expected_repeats(tier.r, tier.alpha, tier.a, tier.b, days)[0]))
         share = parameters.customers * tier.share / shares
         table.add_row(
-            tier.name, f"{count:,}", f"{share:,.0f}", f"{orders:.2f}", f"{value:,.2f}", f"{asked:,.2f}", f"{worth:,.0f}"
+            tier.name, f"{count:,}", f"{share:,.0f}", f"{orders:.2f}", f"{value:,.2f}", f"{asked:,.2f}", f"{total:,.0f}"
         )
     return table
 
@@ -105,20 +107,28 @@ def described(summary: SimulationSummary, folder: Path) -> list[str]:
     """What was simulated, in words."""
     lines = summary.lines
     kinds = ", ".join(f"{count:,} {name}" for name, count in lines.items() if count)
-    extra = summary.rows - sum(lines.values())
+    files = f"{len(summary.files):,} files" if len(summary.files) != 1 else "one file"
     told = [
         f"Simulated {summary.customers:,} customers with {summary.orders:,} orders from {summary.first_order_ts} to "
-        f"{summary.last_order_ts}: {summary.rows:,} rows in {len(summary.files):,} files in {folder}",
+        f"{summary.last_order_ts}: {summary.rows:,} rows in {files} in {folder}",
         f"  true lines: {kinds}; net sales {summary.net_amount:,.2f} {summary.parameters.currency}",
     ]
-    if extra > 0:
-        told.append(f"  and {extra:,} rows that repeat one or cannot be read, on purpose")
+    untold = ", ".join(f"{lines[name]:,} {name}" for name in summary.untold_kinds if lines[name])
+    if untold:
+        told.append(f"  of these, the format has no word for: {untold}")
+    if summary.repeated_rows or summary.unreadable_rows:
+        told.append(
+            f"  on purpose, {summary.repeated_rows:,} rows repeat one, {summary.unreadable_rows:,} cannot be read"
+        )
     if summary.missing_lines:
         told.append(f"  not exported, for an outage: {summary.missing_lines:,} lines")
     return [*told, f"  the truth behind it: {summary.truth}"]
 
 
 def _value(text: str) -> Any:
+    """What a text stands for in TOML; itself if it is none, and None if it is empty."""
+    if not text:
+        return None
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -131,12 +141,14 @@ def _put(values: dict[str, Any], name: str, value: Any) -> None:
     place: Any = values
     for step in [*path, last]:
         known = _names(place)
-        if step not in known:
+        is_open = isinstance(place, dict) and all(isinstance(each, float) for each in place.values())
+        if step not in known and not (step is last and is_open):
             raise SettingsError(
-                f"--set {name}: " + (f"{step} is none of {', '.join(known)}." if known else f"nothing is below {step}.")
+                f"--set {name}: "
+                + (f"{step} is none of {', '.join(known)}." if known else f"nothing that has a name is above {step}.")
             )
         inside = place
-        place = place[step] if isinstance(place, dict) else place[known.index(step)]
+        place = place.get(step) if isinstance(place, dict) else place[known.index(step)]
     if not isinstance(inside, dict):
         raise SettingsError(f"--set {name}: say which of its values: {', '.join(f'{name}.{each}' for each in place)}.")
     inside[last] = value
@@ -160,5 +172,15 @@ def flat_parameters(section: BaseModel, prefix: str = "") -> Iterator[tuple[str,
             for item in value:
                 yield from flat_parameters(item, f"{prefix}{name}.{getattr(item, 'name', '')}.")
         else:
-            shown = list(value) if isinstance(value, tuple) else "not set" if value is None else value
-            yield f"{prefix}{name}", shown, field.description or ""
+            yield f"{prefix}{name}", value, field.description or ""
+
+
+def _as_toml(value: Any) -> str:
+    """A value as ``--set`` takes it: nothing for what is not set."""
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{key}" = {each}' for key, each in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_as_toml(each) for each in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -15,13 +15,17 @@ _ENTRIES = ("quick", "late", "moment", "return", "days", "hour", "units", "test"
 
 
 class Aftermath:
-    """What follows from orders. Lines that come after the last day are left out: no file would hold them."""
+    """What follows from orders. Lines that come after the last day are left out: no file would hold them.
+
+    Nothing comes back of an order that is cancelled at any time, be it after the last day.
+    """
 
     def __init__(self, parameters: StoreParameters, catalogue: Catalogue, clock: Clock) -> None:
         self._dirt, self._clock = parameters.dirt, clock
         self._end = (clock.first + clock.days) * SECONDS
         factors = np.array([kind.return_factor for kind in parameters.catalogue.categories])
-        self._return_share = np.minimum(self._dirt.returns * factors[catalogue.category], 1)
+        usual = np.average(factors[catalogue.category], weights=catalogue.popularity)
+        self._return_share = np.minimum(self._dirt.returns * factors[catalogue.category] / max(usual, 1e-12), 1)
         self._streams = {name: Stream(parameters.seed, f"aftermath {name}") for name in _ENTRIES}
 
     def of(self, sales: Lines) -> Lines:
@@ -49,9 +53,7 @@ class Aftermath:
             units=-lines.units,
             discount=-lines.discount,
         )
-        in_time = np.ones(len(sales), dtype=np.bool_)  # an order stands whose cancellation comes after the end
-        in_time[np.flatnonzero(is_cancelled)[undone.ts >= self._end]] = False
-        return is_cancelled & in_time, undone
+        return is_cancelled, undone
 
     def _returns(self, sales: Lines) -> Lines:
         key = (sales.customer, sales.number, sales.line_no)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retail_pipeline.errors import SettingsError
 from retail_pipeline.simulator.parameters import StoreParameters
 from retail_pipeline.simulator.random_numbers import Floats, Integers
 from retail_pipeline.simulator.vocabulary import product_names
@@ -24,6 +25,8 @@ class Catalogue:
         Usual price and cost, in hundredths of the currency.
     share
         Probability that a choice in its category is this product; sums to 1 in each.
+    popularity
+        Share of all choices on a usual day that put this product into a basket, alone or in a bundle.
     rank
         1 for the product that is chosen most often in the whole shop.
     bundles
@@ -39,6 +42,7 @@ class Catalogue:
     pence: Integers
     cost_pence: Integers
     share: Floats
+    popularity: Floats
     rank: Integers
     bundles: list[tuple[int, ...]]
     bundle_share: Floats
@@ -69,19 +73,35 @@ def build_catalogue(parameters: StoreParameters) -> Catalogue:
     overall, category = overall[order], category[order]
     bundles = _bundles(parameters, category, overall, substitutes, rng)
     weights = 1.0 / (np.arange(len(bundles)) + _BUNDLE_SHIFT)
+    bundle_share = weights / weights.sum() if bundles else weights
+    tastes = np.average(taste_shares(parameters), axis=0, weights=[taste.share for taste in parameters.tastes])
+    in_bundles = parameters.baskets.bundle_share if bundles else 0.0
+    popularity = (1 - in_bundles) * tastes[category] * share[order]
+    for bundle, chance in zip(bundles, bundle_share, strict=True):
+        popularity[list(bundle)] += in_bundles * chance
     rank = np.empty(asked.products, dtype=np.int64)
-    rank[np.argsort(-overall, kind="stable")] = np.arange(asked.products) + 1
+    rank[np.argsort(-popularity, kind="stable")] = np.arange(asked.products) + 1
     return Catalogue(
         names=[names[place] for place in order.tolist()],
         category=category,
         pence=pence[order],
         cost_pence=np.maximum(np.minimum(np.rint(cost), pence), 1).astype(np.int64)[order],
         share=share[order],
+        popularity=popularity,
         rank=rank,
         bundles=bundles,
-        bundle_share=weights / weights.sum() if bundles else weights,
+        bundle_share=bundle_share,
         substitutes=substitutes,
     )
+
+
+def taste_shares(parameters: StoreParameters) -> Floats:
+    """How often customers of a taste choose a category: tastes x categories, each row sums to 1."""
+    kinds = parameters.catalogue.categories
+    weights = np.array(
+        [[kind.share * taste.favourites.get(kind.name, 1.0) for kind in kinds] for taste in parameters.tastes]
+    )
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def product_code(product: int) -> str:
@@ -111,14 +131,17 @@ def _numbering(
     """The products in the order of their codes, which tell nothing, and the first of each pair of substitutes."""
     asked = 0 if parameters.baskets.one_line else parameters.baskets.substitutes
     pairs: list[tuple[int, int]] = []
-    for number in np.argsort(-overall, kind="stable").tolist():
-        if len(pairs) == asked:
-            break
-        taken = {product for pair in pairs for product in pair}
-        others = np.flatnonzero((category == category[number]) & (overall < overall[number]))
-        near = [other for other in others[np.argsort(-overall[others], kind="stable")].tolist() if other not in taken]
-        if number not in taken and near:
-            pairs.append((number, near[0]))
+    free = np.argsort(-overall, kind="stable").tolist()
+    while free and len(pairs) < asked:
+        number = free.pop(0)
+        near = next((other for other in free if category[other] == category[number]), None)
+        if near is not None:
+            free.remove(near)
+            pairs.append((number, near))
+    if len(pairs) < asked:
+        raise SettingsError(
+            f"baskets.substitutes {asked} are more than there are pairs of products in a category ({len(pairs)})."
+        )
     in_pairs = [product for pair in pairs for product in pair]
     singles = np.setdiff1d(np.arange(len(category)), in_pairs)
     shelves = [*([product] for product in singles.tolist()), *map(list, pairs)]

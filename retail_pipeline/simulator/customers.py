@@ -18,12 +18,13 @@ from retail_pipeline.simulator.random_numbers import (
 )
 
 FIRST_GUEST = 90_000_000
-"""From this number on, customers are guests."""
+"""From this number on, customers are guests: those who buy beside customer 0 and so on, unknown to each other."""
 BLOCK = 1 << 16
 ORDER = np.dtype([("ts", "<i8"), ("customer", "<i4"), ("number", "<i4")])
 """An order: the second since 1970 in store time, the customer, and which of its orders it is, from 0."""
 _SMALLEST_RATE = 1e-12
 _NODES = 48
+_DROPOUT_NODES = 4_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Population:
             name: Stream(parameters.seed, f"customer {name}")
             for name in (
                 *("tier", "region", "channel", "taste", "spend", "rate", "dropout", "arrival"),
-                *("gap", "stay", "order channel", "other channel"),
+                *("gap", "stay", "order channel", "other channel", "guest", "guest hour"),
             )
         }
         self._tiers = parameters.tiers
@@ -89,7 +90,8 @@ class Population:
         """What the customers are that have these numbers."""
         parameters, draw = self.parameters, self._draw
         tier = chosen(draw("tier", index), cumulative([tier.share for tier in self._tiers]))
-        region = chosen(draw("region", index), cumulative([region.share for region in parameters.regions]))
+        home = np.where(index >= FIRST_GUEST, index - FIRST_GUEST, index)
+        region = chosen(draw("region", home), cumulative([region.share for region in parameters.regions]))
         spend = self._by_tier(tier, draw("spend", index), self._spend)
         return Traits(
             tier=tier,
@@ -100,19 +102,12 @@ class Population:
         )
 
     def histories(self) -> Iterator[tuple[NDArray[np.void], Histories]]:
-        """The orders of all customers and what is true of them, a block of customers at a time."""
+        """The orders of all customers and guests, and what is true of the former, a block of customers at a time.
+
+        Beside each order, a guest of the same region may place one on the same day.
+        """
         for start in range(0, self.parameters.customers, BLOCK):
             yield self._block(np.arange(start, min(start + BLOCK, self.parameters.customers), dtype=np.int64))
-
-    def guest_orders(self) -> Iterator[NDArray[np.void]]:
-        """The orders of guests, each of whom comes once."""
-        share = self.parameters.dirt.guests
-        guests = round(self.parameters.customers * self.expected_orders() * share / (1 - share))
-        for start in range(0, guests, BLOCK):
-            index = np.arange(start, min(start + BLOCK, guests), dtype=np.int64) + FIRST_GUEST
-            region = self.traits(index).region
-            busy = self._draw("arrival", index) * self.clock.end(region)
-            yield _orders(self.clock.store_time(region, busy), index, np.zeros_like(index))
 
     def order_channels(self, index: Integers, number: Integers, traits: Traits) -> Integers:
         """The channel of each order: the first comes as the customer was won, later ones by habit or any."""
@@ -161,7 +156,17 @@ class Population:
         np.maximum.at(last, places, times)
         orders = np.bincount(places, minlength=len(index))
         histories = Histories(index, traits, rate, dropout, orders, times[: len(index)], last, is_active)
-        return _orders(times, index[places], numbers), histories
+        known = _orders(times, index[places], numbers)
+        return np.concatenate([known, self._guests(known)]), histories
+
+    def _guests(self, orders: NDArray[np.void]) -> NDArray[np.void]:
+        share = self.parameters.dirt.guests
+        customer, number = orders["customer"].astype(np.int64), orders["number"].astype(np.int64)
+        comes = self._draw("guest", customer, number) < share / (1 - share)
+        customer, number = customer[comes], number[comes]
+        day = self.clock.day_of(orders["ts"][comes].astype(np.int64))
+        times = self.clock.at(day, self._draw("guest hour", customer, number))
+        return _orders(times, customer + FIRST_GUEST, number)
 
     def _arrivals(self, index: Integers, traits: Traits) -> Floats:
         """Busy times of first purchases."""
@@ -186,12 +191,12 @@ class Population:
 def expected_repeats(r: float, alpha: float, a: float, b: float, times: Floats) -> Floats:
     """Repeat purchases by BG/NBD within times after the first: the mean over rates and dropout probabilities.
 
-    Given both it is (1 - exp(-lambda p t)) / p (Fader, Hardie & Lee 2005, equation 5 before mixing).
+    Given both it is (1 - exp(-lambda p t)) / p; its mean over lambda ~ gamma(r, alpha) is
+    (1 - (alpha / (alpha + p t)) ** r) / p (Fader, Hardie & Lee 2005, appendix), which is averaged over p ~ beta(a, b).
     """
-    nodes = (np.arange(2 * _NODES) + 0.5) / (2 * _NODES)
-    rates = gamma_quantiles(r)(nodes)[:, None, None] / alpha
-    dropouts = np.maximum(beta_quantiles(nodes, a, b), 1e-12)[None, :, None]
-    return np.asarray((-np.expm1(-rates * dropouts * times[None, None, :]) / dropouts).mean(axis=(0, 1)))
+    nodes = (np.arange(_DROPOUT_NODES) + 0.5) / _DROPOUT_NODES
+    dropouts = np.maximum(beta_quantiles(nodes, a, b), 1e-12)[:, None]
+    return np.asarray((-np.expm1(-r * np.log1p(dropouts * times / alpha)) / dropouts).mean(axis=0))
 
 
 def cumulative(weights: list[float]) -> Floats:

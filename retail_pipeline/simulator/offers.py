@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from retail_pipeline.simulator.catalogue import Catalogue
+from retail_pipeline.errors import SettingsError
+from retail_pipeline.simulator.catalogue import Catalogue, taste_shares
 from retail_pipeline.simulator.clock import Clock, is_holiday, month_curve
 from retail_pipeline.simulator.parameters import Event, StoreParameters
 from retail_pipeline.simulator.random_numbers import Floats, Integers
@@ -55,7 +56,9 @@ class Offers:
         kinds = parameters.catalogue.categories
         self.elasticity = np.array([kind.elasticity for kind in kinds])[catalogue.category]
         self.promotions = [*_promotions(parameters, catalogue, clock), *_holiday_sales(parameters, catalogue, clock)]
-        self.taste_shares = _taste_shares(parameters)
+        self.taste_shares = taste_shares(parameters)
+        self._firsts = np.array([promotion.first for promotion in self.promotions], dtype=np.int64)
+        self._lasts = np.array([promotion.last for promotion in self.promotions], dtype=np.int64)
         share = 0.0 if not catalogue.bundles else parameters.baskets.bundle_share
         self.usual = (1 - share) * self.taste_shares[:, catalogue.category] * catalogue.share
         self.usual_bundles = share * catalogue.bundle_share
@@ -73,11 +76,11 @@ class Offers:
         shape = (len(days), len(catalogue.names))
         pence = np.tile(catalogue.pence.astype(np.float64), (len(days), 1))
         discount, demand = np.zeros(shape), np.ones(shape)
-        for promotion in self.promotions:
+        for place in np.flatnonzero((self._lasts >= first) & (self._firsts < behind)).tolist():
+            promotion = self.promotions[place]
             during = np.flatnonzero((days >= promotion.first) & (days <= promotion.last))
-            if during.size:
-                cells = np.ix_(during, promotion.products)
-                discount[cells] = np.maximum(discount[cells], promotion.discount)
+            cells = np.ix_(during, promotion.products)
+            discount[cells] = np.maximum(discount[cells], promotion.discount)
         demand *= (1 - discount) ** -self.elasticity
         available = np.ones(shape, dtype=np.bool_)
         for event in self._parameters.events:
@@ -85,6 +88,11 @@ class Offers:
         dates = np.datetime64(self._parameters.start) + days
         curves = [month_curve(kind.months, dates) for kind in self._parameters.catalogue.categories]
         demand *= np.stack(curves, axis=1)[:, catalogue.category] * available
+        if not available.any(axis=1).all():
+            day = self._clock.date(first + int(np.argmin(available.any(axis=1))))
+            raise SettingsError(
+                f"On {day} all products are out of stock, so there is nothing to buy: change the events."
+            )
         offered = [available[:, list(bundle)].all(axis=1) for bundle in catalogue.bundles]
         bundles = np.stack(offered, axis=1) * self.usual_bundles if offered else np.zeros((len(days), 0))
         return Offer(
@@ -116,14 +124,6 @@ def product_of(event: Event, catalogue: Catalogue) -> int:
     """The product an event is about."""
     assert event.product_rank is not None
     return int(np.argmin(np.abs(catalogue.rank - event.product_rank)))
-
-
-def _taste_shares(parameters: StoreParameters) -> Floats:
-    kinds = parameters.catalogue.categories
-    weights = np.array(
-        [[kind.share * taste.favourites.get(kind.name, 1.0) for kind in kinds] for taste in parameters.tastes]
-    )
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def _promotions(parameters: StoreParameters, catalogue: Catalogue, clock: Clock) -> list[Promotion]:

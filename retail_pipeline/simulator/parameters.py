@@ -9,8 +9,11 @@ from retail_pipeline.errors import SettingsError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Rare = Annotated[float, Field(ge=0, le=0.5)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=0.01, le=1e6)]
+Discount = Annotated[float, Field(gt=0, lt=0.95)]
+Factor = Annotated[float, Field(gt=0, le=1e3)]
+MonthDay = Annotated[str, Field(pattern=r"^((0[1-9]|1[0-2])-(0[1-9]|[12]\d)|(0[13-9]|1[0-2])-30|(0[13578]|1[02])-31)$")]
 Months = Annotated[tuple[Positive, ...], Field(min_length=12, max_length=12)]
 EVEN_MONTHS = (1.0,) * 12
 
@@ -55,7 +58,7 @@ class Tier(_Section):
     """BG/NBD b: second shape; a / (a + b) is the mean probability."""
     p: Positive = 4.0
     """Gamma-gamma p: shape of an order's value for a given customer."""
-    q: Annotated[float, Field(gt=1)] = 6.0
+    q: Annotated[float, Field(gt=1, le=1e6)] = 6.0
     """Gamma-gamma q: shape of the gamma distribution of the customers' rates."""
     gamma: Positive
     """Gamma-gamma gamma [currency]: an order is worth p * gamma / (q - 1) on average."""
@@ -67,7 +70,7 @@ class Category(_Section):
     name: str
     share: Positive
     """Weight among the categories, for customers of even taste."""
-    price: Positive
+    price: Price
     """Median price [currency]."""
     price_sigma: Annotated[float, Field(ge=0, le=2)] = 0.4
     """Standard deviation of the logarithm of prices."""
@@ -78,7 +81,7 @@ class Category(_Section):
     months: Months = EVEN_MONTHS
     """Relative demand in the middle of January .. December, beside that of the whole shop."""
     return_factor: Annotated[float, Field(ge=0, le=10)] = 1.0
-    """How many times as often as on average a line comes back."""
+    """How often lines come back, relative to other categories."""
 
 
 class Taste(_Section):
@@ -99,7 +102,7 @@ class Holiday(_Section):
     """First day, as MM-DD."""
     last: MonthDay
     """Last day, included, as MM-DD."""
-    demand: Positive = 1.0
+    demand: Factor = 1.0
     """Orders, relative to the same days without."""
     discount: Annotated[float, Field(ge=0, lt=0.95)] = 0.0
     """Discount on the products that are on sale."""
@@ -166,7 +169,12 @@ class Promotions(_Section):
     """Products of each, all of one category."""
     days: int = Field(default=10, ge=1, le=60)
     """Days each lasts."""
-    discounts: tuple[Annotated[float, Field(gt=0, lt=0.95)], ...] = (0.1, 0.15, 0.2, 0.3)
+    discounts: Annotated[tuple[Annotated[float, Field(gt=0, lt=0.95)], ...], Field(min_length=1)] = (
+        0.1,
+        0.15,
+        0.2,
+        0.3,
+    )
     """Discounts among which each draws one."""
 
 
@@ -181,7 +189,7 @@ class Event(_Section):
     """First day."""
     last: date | None = None
     """Last day, included; the first if not set. A price rise has none."""
-    factor: Positive = 1.0
+    factor: Factor = 1.0
     """Times as many orders (slump), as much demand (viral), as high a price (price rise)."""
     region: str | None = None
     """The region of a slump."""
@@ -211,7 +219,7 @@ class Dirt(_Section):
     guests: Rare = 0.0
     """Share of the orders that are placed without an account."""
     returns: Rare = 0.0
-    """Share of the lines sent back, wholly or in part (fewer are in the files: some come back after the end)."""
+    """Share of the lines, of orders that are not cancelled, sent back, wholly or in part; some only after the end."""
     return_days: Annotated[float, Field(ge=1, le=365)] = 11.0
     """Mean days from sale to return."""
     quick_cancellations: Rare = 0.0
@@ -257,8 +265,8 @@ class StoreParameters(_Section):
     """Seed of all randomness."""
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "GBP"
     """Currency of all prices."""
-    value_days: int = Field(default=1825, ge=1)
-    """Days after the first purchase over which the long-run value of a customer is counted."""
+    value_days: int = Field(default=1825, ge=1, le=36_500)
+    """Days of a long-run value: after the first purchase that of a tier, after the end what the truth expects."""
     regions: Annotated[tuple[Region, ...], Field(min_length=1, max_length=50)]
     channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=50)]
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1, max_length=20)]
@@ -303,6 +311,14 @@ class StoreParameters(_Section):
     def _check_names(self) -> None:
         categories = [category.name for category in self.catalogue.categories]
         regions = [region.name for region in self.regions]
+        named = (self.regions, self.channels, self.tiers, self.tastes, self.catalogue.categories, self.events)
+        for items in (*named, self.seasons.holidays):
+            names = [item.name for item in items]
+            if len(set(names)) < len(names):
+                raise ValueError(f"two of {', '.join(names)} are called alike")
+        ranks = [event for event in self.events if (event.product_rank or 0) > self.catalogue.products]
+        if ranks:
+            raise ValueError(f"{ranks[0].name}: product_rank is more than the {self.catalogue.products} products")
         asked = [("category", name, categories) for taste in self.tastes for name in taste.favourites]
         asked += [("category", event.category, categories) for event in self.events if event.category]
         asked += [("region", event.region, regions) for event in self.events if event.region]
@@ -316,9 +332,40 @@ class StoreParameters(_Section):
         try:
             return build(values)
         except ValidationError as error:
-            found = "; ".join(f"{_place(e['loc'])}: {e['msg']} (got {e['input']!r:.100})" for e in error.errors())
-            raise SettingsError(f"Store parameters are wrong: {found}.") from error
+            found = "; ".join(_fault(dict(one), values) for one in error.errors())
+            raise SettingsError(f"The shop's parameters are wrong: {found}.") from error
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, location)) or "together"
+_WORDS = {
+    "tuple_type": "must be a list",
+    "model_type": "must be a table of values",
+    "model_attributes_type": "must be a table of values",
+    "dict_type": "must be a table of numbers, as in {garden = 4.0}",
+    "missing": "is missing",
+    "extra_forbidden": "is no parameter",
+}
+
+
+def _fault(error: dict[str, Any], values: Any) -> str:
+    """An error in words: which parameter, what is wrong, and the value if it is short."""
+    message = str(error["msg"]).removeprefix("Value error, ")
+    place = _place(error["loc"], values)
+    if not place:
+        return message
+    given = error["input"]
+    shown = "" if isinstance(given, (dict, list, tuple, BaseModel)) else f" (got {given})"
+    return f"{place} {_WORDS[error['type']]}" if error["type"] in _WORDS else f"{place}: {message}{shown}"
+
+
+def _place(location: tuple[int | str, ...], values: Any) -> str:
+    """The dotted name of a parameter; the items of a list go by their names."""
+    names = []
+    for step in location:
+        if isinstance(step, int) and isinstance(values, (list, tuple)):
+            values = values[step]
+            named = values.get("name") if isinstance(values, dict) else getattr(values, "name", None)
+            names.append(str(named or step))
+        else:
+            values = values.get(step) if isinstance(values, dict) else getattr(values, str(step), None)
+            names.append(str(step))
+    return ".".join(names)

@@ -1,6 +1,8 @@
 """A shop as files, with the truth beside them: the way in."""
 
-import json
+import contextlib
+import errno
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,9 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
+import duckdb
 import numpy as np
+import pyarrow as pa
 
-from retail_pipeline.errors import SettingsError
+from retail_pipeline.errors import SettingsError, SimulationError
 from retail_pipeline.simulator.clock import SECONDS
 from retail_pipeline.simulator.customers import FIRST_GUEST
 from retail_pipeline.simulator.exports import EXPORTS, Per
@@ -19,12 +23,10 @@ from retail_pipeline.simulator.exports.dirt import Dirtier
 from retail_pipeline.simulator.exports.files import Files
 from retail_pipeline.simulator.exports.line_table import LineTable
 from retail_pipeline.simulator.lines import CANCELLATION, KINDS, RETURN, SALE, Lines
+from retail_pipeline.simulator.own_files import OwnFiles
 from retail_pipeline.simulator.parameters import StoreParameters
 from retail_pipeline.simulator.store import Store
-from retail_pipeline.simulator.truth import Truth, exported_days
-
-MANIFEST = ".simulated.json"
-"""In the folder of the truth: the files that were simulated, with their sizes and times."""
+from retail_pipeline.simulator.truth import TRUTH_FILES, Truth, exported_days
 
 
 @dataclass
@@ -43,6 +45,10 @@ class SimulationSummary:
         Sales less discounts, returns and cancellations.
     missing_lines
         Lines that fell into an outage, and are in no file.
+    untold_kinds
+        Kinds of lines that the format cannot tell of.
+    repeated_rows, unreadable_rows
+        Rows that repeat another word for word, and rows that cannot be read, on purpose.
     """
 
     parameters: StoreParameters
@@ -54,6 +60,9 @@ class SimulationSummary:
     guest_lines: int = 0
     net_amount: Decimal = Decimal(0)
     missing_lines: int = 0
+    untold_kinds: tuple[str, ...] = ()
+    repeated_rows: int = 0
+    unreadable_rows: int = 0
     first_order_ts: datetime | None = None
     last_order_ts: datetime | None = None
 
@@ -104,6 +113,8 @@ def simulate_store(
     SettingsError
         when there is no such format, or a file of one of the names is there and is none that it wrote; nothing is
         written then.
+    SimulationError
+        when the folder cannot be written to, or is full.
 
     Examples
     --------
@@ -115,19 +126,37 @@ def simulate_store(
     """
     if format not in EXPORTS:
         raise SettingsError(f"There is no format {format} to simulate; there are {', '.join(EXPORTS)}.")
-    store = Store(parameters)
+    store, export, truth_folder = Store(parameters), EXPORTS[format], truth_beside(folder)
     dirtier = Dirtier(parameters.dirt, parameters.seed)
     table = LineTable(parameters, store.catalogue, store.clock, dirtier)
-    files = Files(folder, table, dirtier, store, EXPORTS[format], per, kind)
-    truth_folder = truth_beside(folder)
-    _require_own_files(files.paths(), truth_folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    truth_folder.mkdir(parents=True, exist_ok=True)
+    own = OwnFiles(folder, truth_folder)
+    files = Files(folder, table, dirtier, store, export, per, kind, own.note)
+    own.require([*files.paths(), *(truth_folder / name for name in TRUTH_FILES)])
     summary = SimulationSummary(parameters, truth_folder, customers=parameters.customers)
-    truth, is_exported = Truth(store, truth_folder), exported_days(store)
+    summary.untold_kinds = tuple(name for name in KINDS if name not in export.kinds)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        truth_folder.mkdir(parents=True, exist_ok=True)
+        own.clear()
+        _write(store, files, Truth(store, truth_folder, own.note), summary, progress)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            own.clear()
+        if isinstance(error, (OSError, duckdb.IOException, pa.ArrowException)):
+            raise SimulationError(f"{folder} cannot be written, so nothing is left there: {_reason(error)}.") from error
+        raise
+    summary.files = files.written
+    summary.repeated_rows, summary.unreadable_rows = dirtier.repeated, dirtier.spoiled
+    return summary
+
+
+def _write(
+    store: Store, files: Files, truth: Truth, summary: SimulationSummary, progress: Callable[[int, int], None]
+) -> None:
+    is_exported = exported_days(store)
     with files, ThreadPoolExecutor(1) as writer:
         written: Future[None] | None = None
-        for window in store.trade(truth_folder, truth.see_customers):
+        for window in store.trade(truth.folder, truth.see_customers):
             truth.see(window)
             lines = window.lines.take(is_exported[store.clock.day_of(window.lines.ts)])
             summary.missing_lines += len(window.lines) - len(lines)
@@ -140,36 +169,24 @@ def simulate_store(
             written.result()
             progress(store.clock.days, store.clock.days)
     truth.write()
-    summary.files = files.written
-    _note_own_files(files.written, truth_folder)
-    return summary
+
+
+def _reason(error: Exception) -> str:
+    """What the machine says: DuckDB wraps it in words of its own."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = str(error).splitlines()[0]
+    return next((known for known in map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EIO)) if known in text), text)
 
 
 def truth_beside(folder: Path) -> Path:
-    """Where the truth about a folder of files is."""
-    return (folder.parent if folder.name == "drops" else folder) / "truth"
+    """Where the truth about a folder of files is: in it, but beside ``drops``, in which everything is loaded."""
+    whole = folder.absolute()
+    for place in (whole, *whole.parents):
+        if place.name == "drops":
+            return place.parent / "truth" / whole.relative_to(place)
+    return folder / "truth"
 
 
 def _moment(second: int) -> datetime:
     return datetime(1970, 1, 1) + timedelta(days=second // SECONDS, seconds=second % SECONDS)
-
-
-def _require_own_files(paths: list[Path], truth: Path) -> None:
-    """Raise if a file that would be replaced is there and was not simulated."""
-    manifest = truth / MANIFEST
-    own = json.loads(manifest.read_text()) if manifest.exists() else {}
-    for path in paths:
-        if path.exists() and own.get(path.name) != _stamp(path):
-            raise SettingsError(
-                f"{path} is there already and is no simulated file, so nothing was written. Choose an empty folder, or "
-                "move the file away."
-            )
-
-
-def _note_own_files(paths: dict[Path, int], truth: Path) -> None:
-    (truth / MANIFEST).write_text(json.dumps({path.name: _stamp(path) for path in paths}, indent=1) + "\n")
-
-
-def _stamp(path: Path) -> list[int]:
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns]

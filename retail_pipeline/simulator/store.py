@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from retail_pipeline.errors import SettingsError
 from retail_pipeline.simulator.aftermath import Aftermath
 from retail_pipeline.simulator.baskets import Appetite, Baskets
 from retail_pipeline.simulator.catalogue import build_catalogue
@@ -17,11 +18,14 @@ from retail_pipeline.simulator.clock import SECONDS, Clock
 from retail_pipeline.simulator.customers import ORDER, Histories, Population
 from retail_pipeline.simulator.lines import Lines
 from retail_pipeline.simulator.offers import Offer, Offers
+from retail_pipeline.simulator.own_files import SCRATCH
 from retail_pipeline.simulator.parameters import StoreParameters
 
 ORDERS_AT_ONCE = 32_768
 WINDOW_ORDERS = 4 * ORDERS_AT_ONCE
 LONGEST_WINDOW = 31
+MOST_CHOICES = 100
+"""Products that an order of a tier may hold on average."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,19 @@ class Store:
         self.offers = Offers(parameters, self.catalogue, self.clock)
         self.baskets = Baskets(parameters, self.catalogue, self.clock, self.offers, self.population)
         self.aftermath = Aftermath(parameters, self.catalogue, self.clock)
+        self._require_baskets_of_some_size()
+
+    def _require_baskets_of_some_size(self) -> None:
+        if self.parameters.baskets.one_line or self.parameters.baskets.mean_picks:
+            return
+        for tier in self.parameters.tiers:
+            value = tier.p * tier.gamma / (tier.q - 1)
+            choices = 100 * value / float(self.offers.value_per_choice().min())
+            if choices > MOST_CHOICES:
+                raise SettingsError(
+                    f"tiers.{tier.name}: an order of {value:,.0f} would hold {choices:,.0f} products, more than "
+                    f"{MOST_CHOICES}. Lower its gamma, or raise the prices."
+                )
 
     def expected_orders(self) -> float:
         """How many orders there will be, by the parameters alone."""
@@ -69,14 +86,12 @@ class Store:
         length = int(min(max(WINDOW_ORDERS / max(a_day, 1e-9), 1), LONGEST_WINDOW))
         starts = list(range(0, self.clock.days, length))
         with (
-            tempfile.TemporaryDirectory(prefix=".orders-", dir=scratch) as folder,
+            tempfile.TemporaryDirectory(prefix=SCRATCH, dir=scratch) as folder,
             ThreadPoolExecutor(os.cpu_count()) as pool,
         ):
             spill = _Spill(Path(folder), len(starts))
             for orders, histories in self.population.histories():
                 see(histories)
-                spill.put(orders, self.clock.day_of(orders["ts"]) // length)
-            for orders in self.population.guest_orders():
                 spill.put(orders, self.clock.day_of(orders["ts"]) // length)
             pending = Lines.none()
             begun = [self._begin(pool, spill.get(0), 0, length)]

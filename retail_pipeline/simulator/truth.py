@@ -1,7 +1,8 @@
 """The truth behind a shop, as tables: what tests and models are held against."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,15 @@ from retail_pipeline.simulator.catalogue import product_code
 from retail_pipeline.simulator.customers import Histories
 from retail_pipeline.simulator.lines import CANCELLATION, RETURN, SALE, money
 from retail_pipeline.simulator.offers import Offer, product_of
+from retail_pipeline.simulator.own_files import UNFINISHED
 from retail_pipeline.simulator.random_numbers import Floats, Integers
 from retail_pipeline.simulator.store import Store, Window
 
+CUSTOMERS, PARAMETERS = "customers.parquet", "parameters.json"
+TRUTH_FILES = (
+    *(CUSTOMERS, "products.parquet", "pairs.parquet", "promotions.parquet", "events.parquet", "days.parquet"),
+    PARAMETERS,
+)
 HORIZONS = (30, 90, 180, 365)
 """Days after the end for which a customer's future is told, beside ``value_days``."""
 _MEASURES = ("orders", "units", "gross_sales", "discounts", "returns", "cancellations")
@@ -32,8 +39,8 @@ class Truth:
     and region: relative demand, and the true totals, cancelled orders among them) and ``parameters.json``.
     """
 
-    def __init__(self, store: Store, folder: Path) -> None:
-        self._store, self._folder = store, folder
+    def __init__(self, store: Store, folder: Path, note: Callable[[Path], None] = lambda _: None) -> None:
+        self._store, self.folder, self._note = store, folder, note
         self._customers: pq.ParquetWriter | None = None
         regions, days = len(store.parameters.regions), store.clock.days
         self.totals = {name: np.zeros((days, regions), dtype=np.int64) for name in _MEASURES}
@@ -44,7 +51,7 @@ class Truth:
         """Write what is true of a block of customers."""
         table = pa.table(self._customer_columns(histories))
         if self._customers is None:
-            self._customers = pq.ParquetWriter(self._folder / "customers.parquet", table.schema)
+            self._customers = pq.ParquetWriter(self.folder / f".{CUSTOMERS}{UNFINISHED}", table.schema)
         self._customers.write_table(table)
 
     def see(self, window: Window) -> None:
@@ -71,6 +78,8 @@ class Truth:
         """Write all that is not written yet."""
         if self._customers:
             self._customers.close()
+            os.replace(self.folder / f".{CUSTOMERS}{UNFINISHED}", self.folder / CUSTOMERS)
+            self._note(self.folder / CUSTOMERS)
         tables: dict[str, Mapping[str, Any]] = {
             "products": self._products(),
             "pairs": self._pairs.columns(),
@@ -79,9 +88,11 @@ class Truth:
             "days": self._days(),
         }
         for name, columns in tables.items():
-            pq.write_table(pa.table(dict(columns)), self._folder / f"{name}.parquet")
+            pq.write_table(pa.table(dict(columns)), self.folder / f"{name}.parquet")
+            self._note(self.folder / f"{name}.parquet")
         parameters = self._store.parameters.model_dump(mode="json")
-        (self._folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n")
+        (self.folder / PARAMETERS).write_text(json.dumps(parameters, indent=2) + "\n")
+        self._note(self.folder / PARAMETERS)
 
     def mean_order_value(self, histories: Histories) -> Floats:
         """What an order of a customer is worth on average, at usual prices and without promotions [currency].
@@ -129,28 +140,28 @@ class Truth:
 
     def _products(self) -> dict[str, Any]:
         catalogue, kinds = self._store.catalogue, self._store.parameters.catalogue.categories
-        tastes = np.array([taste.share for taste in self._store.parameters.tastes])
         return {
             "product_id": [product_code(product) for product in range(len(catalogue.names))],
             "product_name": catalogue.names,
             "category": [kinds[number].name for number in catalogue.category.tolist()],
             "price": money(catalogue.pence),
             "cost": money(catalogue.cost_pence),
-            "popularity": np.average(self._store.offers.usual, axis=0, weights=tastes),
+            "popularity": catalogue.popularity,
             "rank": catalogue.rank,
             "elasticity": self._store.offers.elasticity,
         }
 
     def _promotions(self) -> dict[str, Any]:
         offers, clock = self._store.offers, self._store.clock
-        rows = [(promotion, product) for promotion in offers.promotions for product in promotion.products.tolist()]
+        seen = [promotion for promotion in offers.promotions if promotion.last >= 0 and promotion.first < clock.days]
+        rows = [(promotion, product) for promotion in seen for product in promotion.products.tolist()]
         return {
             "promotion": pa.array([promotion.name for promotion, _ in rows], pa.string()),
             "product_id": pa.array([product_code(product) for _, product in rows], pa.string()),
             "first": pa.array([clock.date(promotion.first) for promotion, _ in rows], pa.date32()),
             "last": pa.array([clock.date(promotion.last) for promotion, _ in rows], pa.date32()),
             "discount": pa.array([promotion.discount for promotion, _ in rows], pa.float64()),
-            "demand_factor": pa.array(
+            "intensity_factor": pa.array(
                 [(1 - promotion.discount) ** -offers.elasticity[product] for promotion, product in rows], pa.float64()
             ),
         }

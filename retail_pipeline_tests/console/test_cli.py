@@ -558,8 +558,8 @@ def test_simulate_writes_a_store_of_the_asked_size(tmp_path: Path) -> None:
 def test_simulate_takes_any_parameter_by_the_name_it_shows(tmp_path: Path) -> None:
     shown = retail("simulate", "--preset", "small", "--set", "tiers.premium.alpha=40", "--show")
     assert shown.exit_code == 0
-    assert "tiers.premium.alpha = 40" in shown.output
-    assert "dirt.guests = 0.08    # Share of the orders" in shown.output
+    assert "tiers.premium.alpha=40" in shown.output
+    assert "dirt.guests=0.08    # Share of the orders" in shown.output
     arguments = ("simulate", str(tmp_path / "shop"), "--preset", "btyd", "--customers", "40", "--end", "2022-08-31")
     settings = ("--set", "currency=EUR", "--set", "seasons.weekdays=[1, 1, 1, 1, 1, 1, 0.001]")
     result = retail(*arguments, *settings, "--kind", "parquet", "--per", "all")
@@ -572,12 +572,20 @@ def test_simulate_takes_any_parameter_by_the_name_it_shows(tmp_path: Path) -> No
     assert 7 not in {weekday for _, weekday in rows}
 
 
+def test_what_simulate_shows_can_be_set() -> None:
+    shown = retail("simulate", "--preset", "demo", "--show").output
+    settings = [part for line in shown.splitlines() for part in ("--set", line.split("    # ")[0])]
+    assert len(settings) > 300
+    again = retail("simulate", "--preset", "demo", *settings, "--show")
+    assert again.output == shown
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
         ("dirt.gusts=1", "gusts is none of guests, returns"),
         ("tiers.premium=1", "say which of its values: tiers.premium.name"),
-        ("customers.few=1", "nothing is below few"),
+        ("customers.few=1", "nothing that has a name is above few"),
         ("dirt.guests", "write it as NAME=VALUE"),
         ("dirt.guests=many", "dirt.guests: Input should be a valid number"),
     ],

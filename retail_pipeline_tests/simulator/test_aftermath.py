@@ -10,6 +10,7 @@ from scipy import stats
 
 from retail_pipeline.simulator import preset
 from retail_pipeline.simulator.aftermath import LATE_DAYS, QUICK_SECONDS
+from retail_pipeline.simulator.catalogue import build_catalogue
 from retail_pipeline.simulator.lines import CANCELLATION, CORRECTION, RETURN, TEST, Lines
 from retail_pipeline_tests.simulator.shops import sales, traded
 
@@ -102,27 +103,30 @@ def test_lines_come_back_as_often_and_as_late_as_asked(shop: Lines) -> None:
     np.testing.assert_allclose(late, chances * len(waited), atol=4.5 * sqrt(len(waited) * 0.2))
 
 
-def test_returns_wait_for_no_category_that_never_sends_back() -> None:
+def test_categories_send_back_as_their_factors_say_and_the_shop_as_asked() -> None:
+    factors = {"kept": 0, "rare": 1, "often": 3}
     categories = [
-        {"name": "kept", "share": 1, "price": 20, "return_factor": 0},
-        {"name": "sent", "share": 1, "price": 20, "return_factor": 2},
+        {"name": name, "share": 1 + place, "price": 20, "return_factor": factor}
+        for place, (name, factor) in enumerate(factors.items())
     ]
-    shop = traded(
-        preset(
-            "calm", customers=500, dirt={"returns": 0.2}, tastes=[{"name": "even", "share": 1}],
-            catalogue={"categories": categories, "products": 200},
-        )
-    )  # fmt: skip
-    back = of_kind(shop, RETURN)
-    assert len(back)
-    assert (back.product >= 0).all()
-    names = {int(product) for product in np.unique(back.product)}
-    from retail_pipeline.simulator.catalogue import build_catalogue
-
-    catalogue = build_catalogue(
-        preset("calm", tastes=[{"name": "even", "share": 1}], catalogue={"categories": categories, "products": 200})
+    asked = preset(
+        "calm",
+        customers=3_000,
+        dirt={"returns": 0.15},
+        tastes=[{"name": "even", "share": 1}],
+        catalogue={"categories": categories, "products": 300},
+        baskets={"bundles": 0},
     )
-    assert {int(catalogue.category[product]) for product in names} == {1}
+    shop, category = traded(asked), build_catalogue(asked).category
+    early = shop.take(shop.placed < shop.ts[-1] - 150 * 86_400)
+    back, whole = of_kind(early, RETURN), sales(early)
+    assert abs(len(back) / len(whole) - 0.15) < 4 * sqrt(0.15 * 0.85 / len(whole)) + 0.002
+    rates = [
+        np.count_nonzero(category[back.product] == place) / np.count_nonzero(category[whole.product] == place)
+        for place in range(3)
+    ]
+    assert rates[0] == 0
+    assert rates[2] / rates[1] == pytest.approx(3, rel=0.1)
 
 
 def test_staff_entries_are_worth_next_to_nothing(shop: Lines) -> None:

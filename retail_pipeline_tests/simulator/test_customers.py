@@ -123,15 +123,27 @@ def test_tiers_regions_and_tastes_have_their_shares() -> None:
         assert stats.chisquare(found, 50_000 * shares / shares.sum()).pvalue > 0.001
 
 
-def test_guests_place_their_share_of_the_orders_once_each() -> None:
-    lines = sales(traded(preset("demo", customers=4_000, dirt={"guests": 0.2})))
+def test_guests_place_their_share_of_the_orders_where_and_when_others_buy() -> None:
+    lines = sales(traded(preset("demo", customers=6_000, dirt={"guests": 0.2})))
     first = lines.take(lines.line_no == 1)
-    guests = first.customer[first.customer >= FIRST_GUEST]
-    assert len(np.unique(guests)) == len(guests)
-    # the number of guests is that expected, those of the others' orders vary
-    orders = np.bincount(first.customer[first.customer < FIRST_GUEST])
-    spread = 0.16 * orders.std() * sqrt(len(orders)) / len(first)
-    assert abs(len(guests) / len(first) - 0.2) < 4 * spread
+    is_guest = first.customer >= FIRST_GUEST
+    assert abs(is_guest.mean() - 0.2) < 4 * sqrt(0.16 / len(first))
+    for values in (first.region.astype(int), first.ts // 86_400 // 28):
+        table = np.array(
+            [np.bincount((values - values.min())[chosen], minlength=30) for chosen in (is_guest, ~is_guest)]
+        )
+        assert stats.chi2_contingency(table[:, table.sum(axis=0) > 50]).pvalue > 0.001
+    assert len(set(zip(first.customer.tolist(), first.number.tolist(), strict=True))) == len(first)
+
+
+def test_a_later_end_continues_the_same_histories_of_guests_and_others() -> None:
+    dirt = {"late_cancellations": 0.3, "returns": 0.3}
+    asked = {"customers": 400, "newcomers_until": date(2023, 3, 31), "dirt": dirt}
+    end = date(2023, 6, 30)
+    shorter, longer = (traded(preset("demo", **asked, end=each)) for each in (end, date(2023, 12, 31)))
+    known = longer.take(longer.ts < ((end - date(1970, 1, 1)).days + 1) * 86_400)
+    for name in ("kind", "ts", "customer", "number", "line_no", "part", "product", "units", "pence", "discount"):
+        assert (getattr(shorter, name) == getattr(known, name)).all(), name
 
 
 def test_later_orders_come_by_the_first_channel_as_often_as_customers_are_loyal_to_it() -> None:

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -18,9 +19,10 @@ import duckdb
 import pytest
 
 from retail_pipeline.console.simulate import flat_parameters
-from retail_pipeline.errors import SettingsError
+from retail_pipeline.errors import SettingsError, SimulationError
 from retail_pipeline.simulator import PRESETS, SimulationSummary, StoreParameters, preset, simulate_store
 from retail_pipeline.simulator import store as store_module
+from retail_pipeline.simulator.truth import TRUTH_FILES
 from retail_pipeline_tests.simulator.shops import ALL_DIRT
 
 HEADER = (
@@ -32,7 +34,7 @@ CLEAN: dict[str, Any] = {**DIRTY, "dirt": dict.fromkeys(ALL_DIRT, 0.0) | {"retur
 
 
 def written(folder: Path, name: str = "small", **changes: Any) -> SimulationSummary:
-    how = {key: changes.pop(key) for key in ("per", "kind") if key in changes}
+    how = {key: changes.pop(key) for key in ("per", "kind", "format") if key in changes}
     return simulate_store(folder, preset(name, **changes), **how)
 
 
@@ -161,38 +163,69 @@ def test_a_day_without_trade_gets_a_header_only(tmp_path: Path) -> None:
     assert {path.read_text().splitlines()[0] for path in summary.files} == {HEADER}
 
 
-def test_a_second_run_replaces_the_files_of_the_first_and_no_others(tmp_path: Path) -> None:
-    written(tmp_path, **CLEAN)
-    (tmp_path / "notes.txt").write_text("kept")
-    written(tmp_path, **{**CLEAN, "customers": 10})
-    written(tmp_path / "fresh", **{**CLEAN, "customers": 10})
-    assert (tmp_path / "notes.txt").read_text() == "kept"
-    for path in (tmp_path / "fresh").glob("*.csv"):
-        assert path.read_bytes() == (tmp_path / path.name).read_bytes()
+def files_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_file_of_another_is_not_replaced(tmp_path: Path) -> None:
-    own = tmp_path / "transactions-2023-03.csv"
+@pytest.mark.parametrize("change", [{}, {"customers": 10}, {"per": "week"}, {"kind": "parquet"}, {"format": "etsy"}])
+def test_a_second_run_replaces_all_of_the_first_and_nothing_else(tmp_path: Path, change: dict[str, Any]) -> None:
+    written(tmp_path / "again", **CLEAN)
+    (tmp_path / "again" / "notes.csv").write_text("kept")
+    for folder in ("again", "fresh"):
+        written(tmp_path / folder, **{**CLEAN, **change})
+    assert files_in(tmp_path / "again") == {"notes.csv", *files_in(tmp_path / "fresh")}
+    (tmp_path / "again" / "notes.csv").unlink()
+    assert digest(tmp_path / "again") == digest(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("name", ["transactions-2023-03.csv", "truth/customers.parquet", "truth/parameters.json"])
+def test_a_file_of_another_is_not_replaced(tmp_path: Path, name: str) -> None:
+    own = tmp_path / name
+    own.parent.mkdir(exist_ok=True)
     own.write_text("a shop's own\n")
-    with pytest.raises(SettingsError, match=r"transactions-2023-03\.csv is there already"):
+    with pytest.raises(SettingsError, match=rf"{own.name} is there already and is no simulated file"):
         written(tmp_path, **CLEAN)
-    assert [path.name for path in tmp_path.iterdir()] == [own.name]
+    assert files_in(tmp_path) == {name}
     own.unlink()
     written(tmp_path, **CLEAN)
     own.write_text("changed since\n")
-    with pytest.raises(SettingsError, match="there already"):
+    with pytest.raises(SettingsError, match="was changed since it was simulated"):
         written(tmp_path, **CLEAN)
+    assert own.read_text() == "changed since\n"
 
 
-def test_nothing_is_left_half_written_when_a_simulation_breaks_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_left_of_a_simulation_that_breaks_off(tmp_path: Path) -> None:
     def stop(done: int, days: int) -> None:
         raise KeyboardInterrupt
 
+    written(tmp_path, **CLEAN)
+    (tmp_path / "notes.txt").write_text("kept")
     with pytest.raises(KeyboardInterrupt):
         simulate_store(tmp_path, preset("small", **CLEAN), progress=stop)
-    assert [path for path in tmp_path.rglob("*") if path.suffix in (".csv", ".unfinished", ".part")] == []
+    assert files_in(tmp_path) == {"notes.txt"}
+
+
+def test_a_killed_simulation_is_begun_anew_by_the_next(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib, signal, sys; from retail_pipeline.simulator import preset, simulate_store;"
+        "kill = lambda done, days: done > 60 and os.kill(os.getpid(), signal.SIGKILL);"
+        "simulate_store(pathlib.Path(sys.argv[1]), preset('small', customers=150), per='day', progress=kill)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, env=environment)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob("*.csv"))) > 30
+    summary = written(tmp_path, **CLEAN)
+    assert files_in(tmp_path) == {
+        *(path.name for path in summary.files),
+        *(f"truth/{name}" for name in (*TRUTH_FILES, ".simulated.json")),
+    }
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SimulationError, match=r"file/shop cannot be written.*Not a directory"):
+        written(tmp_path / "file" / "shop", **CLEAN)
 
 
 def test_the_truth_stands_beside_a_folder_of_drops(tmp_path: Path) -> None:
@@ -227,9 +260,11 @@ def test_dirt_is_as_frequent_as_asked_and_costs_no_true_line(dirty: SimulationSu
     true_lines = sum(dirty.lines.values())
     once = set(readable)
     assert len(once) == true_lines
+    assert dirty.unreadable_rows == len(rows) - len(readable)
+    assert dirty.repeated_rows == len(readable) - len(once)
     for count, share in (
-        (len(rows) - len(readable), 0.01),
-        (len(readable) - len(once), 0.02),
+        (dirty.unreadable_rows, 0.01),
+        (dirty.repeated_rows, 0.02),
         (sum(not row[4] for row in once), 0.02),
         (sum(row[4] != row[4].strip() for row in once), 0.02 * 0.98),
     ):
@@ -322,15 +357,51 @@ def test_the_truth_tells_of_every_customer_product_promotion_and_event(tmp_path:
         ({"seasons": {"holidays": [{"name": "odd", "first": "07-14", "last": "07-01"}]}}, "odd"),
         ({"catalogue": {"products": 60}}, "bundles and substitutes need"),
         ({"tiers": ()}, "tiers"),
+        ({"tiers": 3}, "tiers must be a list"),
+        ({"tiers": [{"name": "best", "share": -1}]}, r"tiers\.best\.share.*; tiers\.best\.r is missing"),
         ({"custmers": 10}, "custmers"),
         ({"tastes": [{"name": "odd", "share": 1, "favourites": {"gardn": 2}}]}, "gardn"),
         ({"events": [{"kind": "slump", "name": "x", "first": "2024-01-01", "region": "Atlantis"}]}, "Atlantis"),
         ({"events": [{"kind": "viral", "name": "x", "first": "2024-01-01"}]}, "product_rank"),
+        ({"events": [{"kind": "viral", "name": "x", "first": "2024-01-01", "product_rank": 999}]}, "than the 400"),
+        ({"promotions": {"discounts": ()}}, r"promotions\.discounts"),
+        ({"regions": [{"name": "Spain", "share": 1}] * 2}, "called alike"),
+        ({"seasons": {"holidays": [{"name": "odd", "first": "02-30", "last": "03-01"}]}}, "odd.first"),
+        ({"value_days": 10**9}, "value_days"),
     ],
 )
 def test_a_wrong_parameter_is_refused_by_name(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         preset("demo", **wrong)
+
+
+ALL_GONE = [
+    {"kind": "stock_out", "name": str(rank), "first": "2022-08-01", "product_rank": rank} for rank in range(1, 9)
+]
+SHELVES = [{"name": str(number), "share": 1, "price": 10} for number in range(20)]
+EVEN = {"tastes": [{"name": "even", "share": 1}], "events": ()}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"tiers": [{**dict(preset("demo").tiers[0]), "gamma": 1e5}]}, r"tiers\.premium: an order of .* products"),
+        (
+            {**EVEN, "catalogue": {"products": 24, "categories": SHELVES}, "baskets": {"bundles": 0}},
+            r"substitutes 6 .*4",
+        ),
+        (
+            {"baskets": {"bundles": 0, "substitutes": 0}, "catalogue": {"products": 8}, "events": ALL_GONE},
+            "2022-08-01 all products are out of stock",
+        ),
+    ],
+)
+def test_a_shop_that_cannot_be_is_refused_and_nothing_is_left(
+    tmp_path: Path, wrong: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(SettingsError, match=named):
+        written(tmp_path, "demo", customers=20, **wrong)
+    assert files_in(tmp_path) == set()
 
 
 def test_there_is_no_preset_of_another_name() -> None:

@@ -18,11 +18,15 @@ _BAD_DATE, _BAD_UNITS, _BAD_PRICE = "2024-02-30 25:00:00", "abc", "12,x"
 
 
 class Dirtier:
-    """Chooses lines for dirt by what they are, so that a line is dirty in the same way wherever it is written."""
+    """Chooses lines for dirt by what they are, so that a line is dirty in the same way wherever it is written.
+
+    ``repeated`` and ``spoiled`` count the rows that were added.
+    """
 
     def __init__(self, dirt: Dirt, seed: int) -> None:
         self._dirt = dirt
         self.overlap_days = dirt.overlap_days
+        self.repeated = self.spoiled = 0
         self._streams = {
             name: Stream(seed, f"dirt {name}")
             for name in ("duplicates", "distance", "malformed", "missing_names", "padded_names", "mixed_case")
@@ -34,6 +38,7 @@ class Dirtier:
         again = np.flatnonzero(self._is_chosen("duplicates", lines)) if may_repeat else own[:0]
         far = self._draw("distance", lines.take(again)) * _FARTHEST_REPEAT
         spoiled = np.flatnonzero(self._is_chosen("malformed", lines)) if may_spoil else own[:0]
+        self.repeated, self.spoiled = self.repeated + len(again), self.spoiled + len(spoiled)
         places = np.concatenate([own, again, spoiled])
         landing = np.concatenate([own, again + 0.5 + np.floor(far), spoiled + 0.25])
         order = np.argsort(landing, kind="stable")
@@ -55,7 +60,9 @@ class Dirtier:
         return np.asarray(self._draw(what, lines) < share)
 
     def _draw(self, what: str, lines: Lines) -> NDArray[np.float64]:
-        return self._streams[what].uniform(lines.customer, lines.number, 100 * lines.kind + lines.line_no, lines.part)
+        return self._streams[what].uniform(
+            lines.customer, lines.number, 100_000 * lines.kind.astype(np.int64) + lines.line_no, lines.part
+        )
 
 
 class Spoiler:

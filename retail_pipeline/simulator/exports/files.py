@@ -1,6 +1,6 @@
 """Lines as files: cut by day, week or month, with dirt. Nothing here knows what a format's columns mean."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -25,11 +25,25 @@ class Files:
     Where a format tells of orders as they stand, a file holds those placed in its period, those that it repeats, and
     each earlier one to which something happened. The pipeline tells the newer of two versions of an order by the newest
     order of their files; a file without new orders repeats the newest so far for that.
+
+    Parameters
+    ----------
+    note
+        Told of each file that is written.
     """
 
     def __init__(
-        self, folder: Path, table: LineTable, dirtier: Dirtier, store: Store, export: Export, per: Per, kind: Kind
+        self,
+        folder: Path,
+        table: LineTable,
+        dirtier: Dirtier,
+        store: Store,
+        export: Export,
+        per: Per,
+        kind: Kind,
+        note: Callable[[Path], None] = lambda _: None,
     ) -> None:
+        self._note = note
         self._folder, self._table, self._dirtier, self._clock = folder, table, dirtier, store.clock
         self._export, self._per, self._kind = export, per, kind
         self._orders = Orders(store)
@@ -134,6 +148,7 @@ class Files:
         self._open.close(keep=keep)
         if keep:
             self.written[self._open.path] = self._open.rows
+            self._note(self._open.path)
         self._open = None
 
 

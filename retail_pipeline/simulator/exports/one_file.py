@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from retail_pipeline.simulator.exports.base import Export
 from retail_pipeline.simulator.exports.dirt import Spoiler
+from retail_pipeline.simulator.own_files import UNFINISHED
 from retail_pipeline.simulator.random_numbers import Integers
 
 Kind = Literal["csv", "parquet"]
@@ -24,7 +25,7 @@ class OneFile:
     def __init__(self, path: Path, export: Export, kind: Kind) -> None:
         self.path, self.rows = path, 0
         self._export, self._kind = export, kind
-        self._unfinished = path.with_name(f".{path.name}.unfinished")
+        self._unfinished = path.with_name(f".{path.name}{UNFINISHED}")
         self._content: _Text | _Parquet | None = None
         self._packed = _PackedRows(path.with_name(f".{path.name}.packed")) if export.lists else None
 

@@ -43,8 +43,9 @@ SHOPIFY = Export(
         "Created at": with_offset("ts"),
         **on_first_row(
             {
-                "Financial Status": "case when cancelled_ts is not null or order_returned >= order_amount "
-                "then 'refunded' when order_returned > 0 then 'partially_refunded' else 'paid' end",
+                "Financial Status": "case when cancelled_ts is not null "
+                "or (order_returned > 0 and order_returned >= order_amount) then 'refunded' "
+                "when order_returned > 0 then 'partially_refunded' else 'paid' end",
                 "Paid at": with_offset("ts"),
                 "Fulfillment Status": "case when cancelled_ts is null then 'fulfilled' else 'unfulfilled' end",
                 "Accepts Marketing": "'no'",

@@ -44,7 +44,7 @@ WOOCOMMERCE = Export(
         "order_date": MOMENT,
         "paid_date": f"case when kind = 'sale' then {MOMENT} end",
         "status": "case when kind = 'test' then 'failed' when cancelled_ts is not null then 'cancelled' "
-        "when order_returned >= order_amount then 'refunded' else 'completed' end",
+        "when order_returned > 0 and order_returned >= order_amount then 'refunded' else 'completed' end",
         **NOTHING,
         "cart_discount": "order_discount",
         "order_discount": "'0.00'",
