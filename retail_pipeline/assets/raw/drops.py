@@ -64,11 +64,13 @@ def write_formats(warehouse: Warehouse) -> Materialisation:
     """The formats there are into ``raw.formats``, and those of loaded drops that are there no longer."""
     rows = {format_.name: format_row(format_) for format_ in known_formats(warehouse.settings)}
     if warehouse.exists(FORMATS_TABLE.name):
-        names = list(FORMATS_TABLE.columns)
+        names = [name for name in FORMATS_TABLE.columns if name in warehouse.columns(FORMATS_TABLE.name)]
         used = warehouse.execute(
             f"select {', '.join(names)} from raw.formats semi join raw.drops using (format) order by format"
         ).fetchall()
-        rows = {row[0]: dict(zip(names, row, strict=True)) for row in used} | rows
+        # rules that an earlier release did not know are none
+        none = {name: [] if type_.endswith("[]") else None for name, (type_, _) in FORMATS_TABLE.columns.items()}
+        rows = {row[0]: {**none, **dict(zip(names, row, strict=True))} for row in used} | rows
     return warehouse.write_rows(
         FORMATS_TABLE.name,
         list(rows.values()),
