@@ -69,7 +69,9 @@ def write_formats(warehouse: Warehouse) -> Materialisation:
             f"select {', '.join(names)} from raw.formats semi join raw.drops using (format) order by format"
         ).fetchall()
         # rules that an earlier release did not know are none
-        none = {name: [] if type_.endswith("[]") else None for name, (type_, _) in FORMATS_TABLE.columns.items()}
+        none: dict[str, object] = {
+            name: [] if type_.endswith("[]") else None for name, (type_, _) in FORMATS_TABLE.columns.items()
+        }
         rows = {row[0]: {**none, **dict(zip(names, row, strict=True))} for row in used} | rows
     return warehouse.write_rows(
         FORMATS_TABLE.name,
