@@ -6,6 +6,7 @@ from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.raw import checks as raw_checks
 from retail_pipeline.assets.raw.drops import build_raw_assets
+from retail_pipeline.assets.sales import checks as sales_checks
 from retail_pipeline.assets.sql_assets import build_sql_assets, find_sql_tables
 from retail_pipeline.assets.table_checks import TableCheck, build_checks
 from retail_pipeline.automation.jobs import build_refresh_job
@@ -15,7 +16,12 @@ from retail_pipeline.home import Home
 from retail_pipeline.settings import load_settings
 from retail_pipeline.warehouse.resource import WarehouseResource
 
-CHECKS: list[TableCheck] = [*raw_checks.CHECKS, *core_checks.CHECKS, *customers_checks.CHECKS]
+CHECKS: list[TableCheck] = [
+    *raw_checks.CHECKS,
+    *core_checks.CHECKS,
+    *sales_checks.CHECKS,
+    *customers_checks.CHECKS,
+]
 
 
 def build_defs(home: Home | None = None, resources: dict[str, object] | None = None) -> dg.Definitions:

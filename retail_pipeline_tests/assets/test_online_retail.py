@@ -285,3 +285,15 @@ def test_keys_identify_rows(net: Warehouse) -> None:
     for name in BUILD_ORDER:
         key = ", ".join(SQL_TABLES[name].key)
         assert net.value(f"select count(*) from (select distinct {key} from {name})") == net.count(name), name
+
+
+ALL_LINES_BY_MONTH = (
+    "748957.02", "560000.26", "498062.65", "683267.08", "493207.12", "723333.51", "691123.12", "681300.11",
+    "682680.51", "1019687.62", "1070704.67", "1461756.25", "433668.01",
+)  # fmt: skip
+
+
+def test_monthly_net_sales_of_all_lines_are_the_published_ones(net: Warehouse) -> None:
+    months = rows_of(net, "select month, all_lines_net, is_partial from sales.monthly order by month")
+    assert [str(round(row["all_lines_net"], 2)) for row in months] == list(ALL_LINES_BY_MONTH)
+    assert [row["is_partial"] for row in months] == [False] * 12 + [True]

@@ -2,7 +2,8 @@
 row: the customers who first bought in a month, so many months later
 about: >
   Known customers only; guests have no later month. Months up to the last one are here, also those in which nobody came
-  back. Revenue is net sales: what the cohort bought less what it sent back that month. Figures of a partial month are too low.
+  back. Revenue is net sales: what the cohort bought less what it sent back that month; what someone sent back in a month
+  before their first order is in no cohort. Figures of a partial month are too low.
 key: [cohort_month, months_since_first]
 columns:
   cohort_month: the month of their first order, its first day

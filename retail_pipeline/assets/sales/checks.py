@@ -1,0 +1,214 @@
+"""Checks on the sales marts: each one's total is that of core, to the last digit, and parts make up the whole."""
+
+from retail_pipeline.assets.table_checks import TableCheck, equal_totals, no_rows, unique_key
+
+REBUILD = "'retail run --full' builds all tables anew; if that does not help, please report it."
+BOOKED = (
+    "coalesce(sum(orders), 0) as orders, coalesce(sum(units), 0) as units, "
+    "coalesce(sum(gross_sales), 0) as gross_sales, coalesce(sum(discounts), 0) as discounts, "
+    "coalesce(sum(returns), 0) as returns"
+)
+ORDER_DAYS = f"select {BOOKED} from sales.order_days"
+KEYS = {
+    "order_days": ("order_id", "date_day"),
+    "period_figures": ("frequency", "period"),
+    "daily": ("date_day",),
+    "weekly": ("week",),
+    "monthly": ("month",),
+    "quarterly": ("quarter",),
+    "by_product": ("product_id",),
+    "by_hour": ("weekday", "hour"),
+    "cohort_retention": ("cohort_month", "months_since_first"),
+    "customer_kpis": ("month",),
+    "concentration": ("of_what", "top_share"),
+    "kpis": ("kpi",),
+}
+PERIODS = ("daily", "weekly", "monthly", "quarterly")
+
+
+def _holds_everything(table: str) -> TableCheck:
+    return equal_totals(
+        f"sales.{table}",
+        "total_equals_orders",
+        "orders, units, sales, discounts and returns are those of all orders, to the last digit",
+        f"select {BOOKED} from sales.{table}",
+        ORDER_DAYS,
+        remedy=REBUILD,
+    )
+
+
+def _adds_up(table: str) -> TableCheck:
+    return no_rows(
+        f"sales.{table}",
+        "net_is_gross_less_discounts_and_returns",
+        "net_sales is gross_sales less discounts and returns in each row, to the last digit",
+        f"select * from sales.{table} where net_sales is distinct from gross_sales - discounts - returns",
+        remedy=REBUILD,
+    )
+
+
+def _shares_sum_to_one(table: str) -> TableCheck:
+    return no_rows(
+        f"sales.{table}",
+        "shares_sum_to_one",
+        "the shares of net sales make up the whole",
+        f"select sum(share_net_sales) as shares from sales.{table} "
+        "having count(share_net_sales) > 0 and abs(sum(share_net_sales) - 1) > 1e-9",
+        remedy=REBUILD,
+    )
+
+
+CHECKS: list[TableCheck] = [
+    *(unique_key(f"sales.{table}", *key) for table, key in KEYS.items()),
+    equal_totals(
+        "sales.order_days",
+        "money_equals_lines",
+        "what is booked is what the lines say, to the last digit",
+        """
+        select
+            coalesce(sum(units), 0) as units,
+            coalesce(sum(gross_sales - discounts), 0) as sold,
+            coalesce(-sum(returns), 0) as came_back,
+            coalesce(sum(charges), 0) as charges,
+            coalesce(sum(adjustments), 0) as adjustments,
+            coalesce(sum(all_lines_amount), 0) as all_lines
+        from sales.order_days
+        """,
+        """
+        select
+            coalesce(sum(case when counts and line_type = 'sale' then quantity else 0 end), 0) as units,
+            coalesce(sum(case when counts and line_type = 'sale' then amount else 0 end), 0) as sold,
+            coalesce(sum(case when counts and line_type in ('return', 'cancellation') then amount else 0 end), 0)
+                as came_back,
+            coalesce(sum(case when counts and line_type = 'charge' then amount else 0 end), 0) as charges,
+            coalesce(sum(case when counts and line_type = 'adjustment' then amount else 0 end), 0) as adjustments,
+            coalesce(sum(amount), 0) as all_lines
+        from (
+            select line_type, not is_duplicate as counts, quantity, coalesce(reporting_amount, 0) as amount
+            from core.order_lines
+        )
+        """,
+        remedy=REBUILD,
+    ),
+    equal_totals(
+        "sales.order_days",
+        "orders_count_once",
+        "as many orders count as there are with a sale",
+        "select coalesce(sum(orders), 0) as orders from sales.order_days",
+        "select count(*) as orders from core.orders where order_type = 'sale'",
+        remedy=REBUILD,
+    ),
+    *(_holds_everything(table) for table in (*PERIODS, "by_country", "by_channel")),
+    *(_adds_up(table) for table in (*PERIODS, "by_country", "by_channel", "by_product", "by_category")),
+    equal_totals(
+        "sales.monthly",
+        "all_lines_equal_core",
+        "all_lines_net is the value of all lines there are, to the last digit",
+        "select coalesce(sum(all_lines_net), 0) as amount from sales.monthly",
+        "select coalesce(sum(reporting_amount), 0) as amount from core.order_lines",
+        remedy=REBUILD,
+    ),
+    equal_totals(
+        "sales.monthly",
+        "everyone_is_new_once",
+        "each customer with an order is new in one month, and in no other",
+        "select coalesce(sum(new_customers), 0) as customers from sales.monthly",
+        "select count(distinct customer_id) as customers from sales.order_days where orders > 0",
+        remedy=REBUILD,
+    ),
+    equal_totals(
+        "sales.by_product",
+        "money_equals_lines",
+        "products hold the units, sales and returns of all lines, to the last digit",
+        "select coalesce(sum(units), 0) as units, coalesce(sum(gross_sales - discounts), 0) as sold, "
+        "coalesce(sum(returns), 0) as came_back from sales.by_product",
+        "select coalesce(sum(units), 0) as units, coalesce(sum(gross_sales - discounts), 0) as sold, "
+        "coalesce(sum(returns), 0) as came_back from sales.order_days",
+        remedy=REBUILD,
+    ),
+    equal_totals(
+        "sales.by_category",
+        "money_equals_products",
+        "categories hold all products and their money, to the last digit",
+        "select sum(products) as products, sum(net_sales) as net_sales from sales.by_category having count(*) > 0",
+        "select count(*) as products, sum(net_sales) as net_sales from sales.by_product having count(*) > 0",
+        remedy=REBUILD,
+    ),
+    *(_shares_sum_to_one(table) for table in ("by_country", "by_channel", "by_product", "by_category")),
+    equal_totals(
+        "sales.by_hour",
+        "total_equals_orders",
+        "the hours hold all orders and their money, to the last digit",
+        "select coalesce(sum(orders), 0) as orders, coalesce(sum(net_sales), 0) as net_sales from sales.by_hour",
+        "select coalesce(sum(orders), 0) as orders, coalesce(sum(gross_sales - discounts - returns), 0) as net_sales "
+        "from sales.order_days",
+        remedy=REBUILD,
+    ),
+    equal_totals(
+        "sales.cohort_retention",
+        "cohorts_hold_everyone",
+        "the cohorts hold each customer once, with all orders and money from their first month on, to the last digit",
+        "select coalesce(sum(case when months_since_first = 0 then customers end), 0) as customers, "
+        "coalesce(sum(orders), 0) as orders, coalesce(sum(revenue), 0) as revenue from sales.cohort_retention",
+        """
+        select
+            count(distinct days.customer_id) as customers,
+            coalesce(sum(days.orders), 0) as orders,
+            coalesce(sum(days.gross_sales - days.discounts - days.returns), 0) as revenue
+        from sales.order_days as days
+        join (
+            select customer_id, date_trunc('month', min(date_day)) as first_month
+            from sales.order_days
+            where orders > 0
+            group by customer_id
+        ) as firsts on days.customer_id = firsts.customer_id and days.date_day >= firsts.first_month
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.customer_kpis",
+        "customers_add_up",
+        "active customers are new, returning or reactivated; those at the end are all with an order in three months",
+        """
+        with counted as (
+            select kpis.month, count(distinct days.customer_id) as customers
+            from sales.customer_kpis as kpis
+            left join sales.order_days as days
+                on days.orders > 0
+                and days.date_day >= kpis.month - interval 2 month
+                and days.date_day < kpis.month + interval 1 month
+            group by kpis.month
+        )
+
+        select kpis.month, kpis.active_customers, kpis.customers_at_end, counted.customers
+        from sales.customer_kpis as kpis
+        join counted on kpis.month = counted.month
+        where kpis.active_customers <> kpis.new_customers + kpis.returning_customers + kpis.reactivated_customers
+            or kpis.customers_at_end <> counted.customers
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.repurchase",
+        "rates_are_shares",
+        "no more customers return than there are",
+        "select dimension, member, within_days from sales.repurchase where repurchase_rate not between 0 and 1",
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.concentration",
+        "shares_rise",
+        "the best 20 % hold no less than the best 10 %, and so on",
+        """
+        select of_what, top_share, share_net_sales
+        from (
+            select
+                *,
+                lag(share_net_sales) over (partition by of_what order by top_share) as share_before
+            from sales.concentration
+        )
+        where share_net_sales < share_before or share_net_sales > 1 + 1e-9 or gini not between -1e-9 and 1
+        """,
+        remedy=REBUILD,
+    ),
+]
