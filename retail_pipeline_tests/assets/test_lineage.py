@@ -35,7 +35,7 @@ def test_every_check_is_in_the_graph_and_blocks_if_it_says_so() -> None:
 
 
 def test_every_columns_sources_are_known() -> None:
-    """The Dagster UI shows where a column comes from; only counts of rows, numbers of rows and constants come from none."""
+    """The Dagster UI shows where a column comes from; only counts and numbers of rows, and constants, come from none."""
     without = {
         "core.order_versions": {"lines", "stands"},
         "core.orders": {"lines"},
