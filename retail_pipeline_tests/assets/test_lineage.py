@@ -35,7 +35,7 @@ def test_every_check_is_in_the_graph_and_blocks_if_it_says_so() -> None:
 
 
 def test_every_columns_sources_are_known() -> None:
-    """The Dagster UI shows where a column comes from; only counts and numbers of rows, and constants, come from none."""
+    """The Dagster UI shows where a column comes from; only counts, numbers of rows and constants come from none."""
     without = {
         "core.order_versions": {"lines", "stands"},
         "core.orders": {"lines"},
@@ -44,6 +44,7 @@ def test_every_columns_sources_are_known() -> None:
         "sales.by_category": {"products"},
         "sales.by_hour": {"hour", "days"},
         "sales.cohort_retention": {"customers"},
+        "sales.change_drivers": {"split", "driver", "place"},
         "sales.concentration": {"of_what", "top_share", "members", "all_members"},
         "sales.customer_kpis": {"active_customers", "lapsed_customers"},
         "sales.period_figures": {"frequency"},

@@ -8,6 +8,10 @@ BOOKED = (
     "coalesce(sum(gross_sales), 0) as gross_sales, coalesce(sum(discounts), 0) as discounts, "
     "coalesce(sum(returns), 0) as returns"
 )
+MONEY = (
+    "coalesce(sum(units), 0) as units, coalesce(sum(gross_sales), 0) as gross_sales, "
+    "coalesce(sum(discounts), 0) as discounts, coalesce(sum(returns), 0) as returns"
+)
 ORDER_DAYS = f"select {BOOKED} from sales.order_days"
 KEYS = {
     "order_days": ("order_id", "date_day"),
@@ -22,6 +26,8 @@ KEYS = {
     "customer_kpis": ("month",),
     "concentration": ("of_what", "top_share"),
     "kpis": ("kpi",),
+    "product_days": ("product_id", "date_day"),
+    "change_drivers": ("frequency", "period", "split", "driver"),
 }
 PERIODS = ("daily", "weekly", "monthly", "quarterly")
 
@@ -124,6 +130,41 @@ CHECKS: list[TableCheck] = [
         "coalesce(sum(returns), 0) as came_back from sales.by_product",
         "select coalesce(sum(units), 0) as units, coalesce(sum(gross_sales - discounts), 0) as sold, "
         "coalesce(sum(returns), 0) as came_back from sales.order_days",
+        remedy=REBUILD,
+    ),
+    equal_totals(
+        "sales.product_days",
+        "money_equals_orders",
+        "products hold the units, sales, discounts and returns of all orders, to the last digit",
+        f"select {MONEY} from sales.product_days",
+        f"select {MONEY} from sales.order_days",
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.change_drivers",
+        "drivers_sum_to_the_change",
+        "the drivers of each split add up to the change of net sales, to the last digit",
+        """
+        select frequency, period, split, sum(effect) as effects, min(change) as change
+        from sales.change_drivers
+        group by frequency, period, split
+        having sum(effect) <> min(change) or min(change) <> max(change)
+        """,
+        remedy=REBUILD,
+    ),
+    equal_totals(
+        "sales.change_drivers",
+        "changes_are_those_of_the_periods",
+        "what the drivers explain is net sales from the first to the last period, to the last digit",
+        "select frequency, sum(change) as change from sales.change_drivers where split = 'customers' "
+        "and driver = 'returns' group by frequency",
+        """
+        select frequency, max_by(net_sales, period) - min_by(net_sales, period) as change
+        from sales.period_figures
+        where frequency <> 'day'
+        group by frequency
+        having count(*) > 1
+        """,
         remedy=REBUILD,
     ),
     equal_totals(
