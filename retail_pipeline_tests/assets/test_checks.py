@@ -12,6 +12,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
+from retail_pipeline_tests.assets.sales.corruptions import CORRUPTIONS as SALES_CORRUPTIONS
 from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, TO_ORDER_LINES, built, online_retail_csv
 from retail_pipeline_tests.stores import CANONICAL_HEADER, canonical, refresh, write_drop
 
@@ -31,6 +32,7 @@ CANONICAL_LINES = [
 ]
 
 CORRUPTIONS: dict[str, list[str]] = {
+    **SALES_CORRUPTIONS,
     "raw.drops:rows_reconcile": [
         "update raw.drops set rows_loaded = rows_loaded + 1, rows_read = rows_read + 1",
         "update raw.drops set rows_read = rows_read + 1",

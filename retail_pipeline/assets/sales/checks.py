@@ -48,7 +48,8 @@ def _adds_up(table: str) -> TableCheck:
         f"sales.{table}",
         "net_is_gross_less_discounts_and_returns",
         "net_sales is gross_sales less discounts and returns in each row, to the last digit",
-        f"select * from sales.{table} where net_sales is distinct from gross_sales - discounts - returns",
+        f"select net_sales, gross_sales, discounts, returns from sales.{table} "
+        "where net_sales is distinct from gross_sales - discounts - returns",
         remedy=REBUILD,
     )
 

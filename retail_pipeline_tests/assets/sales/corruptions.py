@@ -1,0 +1,81 @@
+"""Harm done to good sales marts, by the check that must find it."""
+
+KEYED = (
+    "order_days", "period_figures", "daily", "weekly", "monthly", "quarterly", "by_product", "by_hour",
+    "cohort_retention", "customer_kpis", "concentration", "kpis", "product_days", "change_drivers",
+)  # fmt: skip
+MEMBERS = ("by_country", "by_channel")
+PERIODS = ("daily", "weekly", "monthly", "quarterly")
+BOOKED = ("orders", "units", "gross_sales", "discounts", "returns")
+SHARED = (*MEMBERS, "by_product", "by_category")
+
+
+def _a_bit_more(table: str, *columns: str) -> list[str]:
+    """Each column raised by the smallest amount there is."""
+    return [
+        f"update sales.{table} set {column} = {column} + {1 if column in ('orders', 'units', 'customers') else 0.0001}"
+        for column in columns
+    ]
+
+
+CORRUPTIONS: dict[str, list[str]] = {
+    **{f"sales.{table}:key_is_unique": [f"insert into sales.{table} from sales.{table} limit 1"] for table in KEYED},
+    **{
+        f"sales.{table}:total_equals_orders": [*_a_bit_more(table, *BOOKED), f"delete from sales.{table}"]
+        for table in (*PERIODS, *MEMBERS)
+    },
+    **{
+        f"sales.{table}:net_is_gross_less_discounts_and_returns": _a_bit_more(table, "net_sales")
+        for table in (*PERIODS, *SHARED)
+    },
+    **{
+        f"sales.{table}:shares_sum_to_one": [f"update sales.{table} set share_net_sales = share_net_sales + 0.001"]
+        for table in SHARED
+    },
+    "sales.order_days:money_equals_lines": [
+        *_a_bit_more("order_days", "units", "gross_sales", "returns", "charges", "adjustments", "all_lines_amount"),
+        "delete from sales.order_days where order_id = '4'",
+    ],
+    "sales.order_days:orders_count_once": ["update sales.order_days set orders = 1 where order_id = 'C3'"],
+    "sales.monthly:all_lines_equal_core": _a_bit_more("monthly", "all_lines_net"),
+    "sales.monthly:everyone_is_new_once": [
+        "update sales.monthly set new_customers = new_customers + 1 where month = date '2010-12-01'"
+    ],
+    "sales.by_product:money_equals_lines": [
+        *_a_bit_more("by_product", "units", "gross_sales", "returns"),
+        "delete from sales.by_product where product_id = 'P'",
+    ],
+    "sales.product_days:money_equals_orders": [
+        *_a_bit_more("product_days", "units", "gross_sales", "discounts", "returns"),
+        "delete from sales.product_days where product_id = 'P'",
+    ],
+    "sales.change_drivers:drivers_sum_to_the_change": [
+        "update sales.change_drivers set effect = effect + 0.0001 where driver = 'returns'",
+        "delete from sales.change_drivers where driver = 'returns'",
+    ],
+    "sales.change_drivers:changes_are_those_of_the_periods": [
+        "update sales.change_drivers set change = change + 0.0001",
+        "delete from sales.change_drivers where period = date '2011-01-01'",
+    ],
+    "sales.by_category:money_equals_products": [
+        "update sales.by_category set products = products + 1",
+        "update sales.by_category set net_sales = net_sales + 0.0001",
+    ],
+    "sales.by_hour:total_equals_orders": [
+        *_a_bit_more("by_hour", "net_sales"),
+        "update sales.by_hour set orders = orders + 1 where hour = 3",
+    ],
+    "sales.cohort_retention:cohorts_hold_everyone": [
+        *_a_bit_more("cohort_retention", "customers", "orders", "revenue"),
+        "delete from sales.cohort_retention where cohort_month = date '2024-05-01'",
+    ],
+    "sales.customer_kpis:customers_add_up": [
+        "update sales.customer_kpis set new_customers = new_customers + 1",
+        "update sales.customer_kpis set customers_at_end = customers_at_end + 1",
+    ],
+    "sales.repurchase:rates_are_shares": ["update sales.repurchase set repurchase_rate = 1.5"],
+    "sales.concentration:shares_rise": [
+        "update sales.concentration set share_net_sales = 0 where top_share = 0.2",
+        "update sales.concentration set gini = 2",
+    ],
+}
