@@ -4,9 +4,11 @@ import dagster as dg
 
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
+from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
 from retail_pipeline.assets.raw import checks as raw_checks
 from retail_pipeline.assets.raw.drops import build_raw_assets
 from retail_pipeline.assets.sales import checks as sales_checks
+from retail_pipeline.assets.sales import correlations
 from retail_pipeline.assets.sql_assets import build_sql_assets, find_sql_tables
 from retail_pipeline.assets.table_checks import TableCheck, build_checks
 from retail_pipeline.automation.jobs import build_refresh_job
@@ -22,6 +24,9 @@ CHECKS: list[TableCheck] = [
     *sales_checks.CHECKS,
     *customers_checks.CHECKS,
 ]
+
+
+FRAME_TABLES: list[FrameTable] = [correlations.TABLE]
 
 
 def build_defs(home: Home | None = None, resources: dict[str, object] | None = None) -> dg.Definitions:
@@ -42,7 +47,11 @@ def build_defs(home: Home | None = None, resources: dict[str, object] | None = N
     home = home or Home.locate()
     settings = load_settings(home)
     refresh = build_refresh_job()
-    assets = [*build_raw_assets(settings), *build_sql_assets(find_sql_tables(), settings)]
+    assets = [
+        *build_raw_assets(settings),
+        *build_sql_assets(find_sql_tables(), settings),
+        *build_frame_assets(FRAME_TABLES, settings),
+    ]
     return dg.Definitions(
         assets=assets,
         asset_checks=build_checks(CHECKS),

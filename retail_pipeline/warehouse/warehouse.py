@@ -3,7 +3,7 @@
 import contextlib
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -118,11 +118,20 @@ class Warehouse:
         *,
         row_is: str,
         columns: Mapping[str, str],
+        types: Mapping[str, str] | None = None,
         upstream: tuple[str, ...] = (),
+        fingerprint: str = "",
     ) -> Materialisation:
         """Replace a table by a DataFrame whose columns are those described, in one transaction.
 
         A table that holds just these rows already stays as it is.
+
+        Parameters
+        ----------
+        types
+            The SQL types of the columns; those that DuckDB reads off the DataFrame if not given.
+        fingerprint
+            Of what the table is made by, for :meth:`is_current`.
         """
         with self.remembered_failure(table):
             given = list(frame.columns)
@@ -133,7 +142,13 @@ class Warehouse:
             except duckdb.Error:
                 self.connection.register("incoming_frame", frame.copy())  # DuckDB 2.0 cannot read a reversed view
         try:
-            return self._write(table, "from incoming_frame", None, row_is, columns, upstream)
+            select = "from incoming_frame"
+            if types:
+                casts = ", ".join(
+                    f"cast({_quoted(name)} as {type_}) as {_quoted(name)}" for name, type_ in types.items()
+                )
+                select = f"select {casts} from incoming_frame"
+            return self._write(table, select, None, row_is, columns, upstream, fingerprint)
         finally:
             self.connection.unregister("incoming_frame")
 
@@ -159,6 +174,7 @@ class Warehouse:
         row_is: str,
         columns: Mapping[str, str],
         upstream: tuple[str, ...],
+        fingerprint: str = "",
     ) -> Materialisation:
         started = time.perf_counter()
         with self.remembered_failure(table), self.transaction():
@@ -169,9 +185,38 @@ class Warehouse:
             self.keep_described(table, row_is, columns)
             rows = self.count(table)
             self.books.record_table(
-                table, row_is=row_is, rows=rows, upstream=upstream, fingerprint="", changed=changed, rebuilt=changed
+                table,
+                row_is=row_is,
+                rows=rows,
+                upstream=upstream,
+                fingerprint=fingerprint,
+                changed=changed,
+                rebuilt=changed,
             )
         return Materialisation(table, rows, time.perf_counter() - started, "full" if changed else "unchanged")
+
+    def is_current(self, table: str, upstream: Iterable[str], fingerprint: str) -> bool:
+        """Whether a table need not be made anew: it was made by the same, and nothing it is made from has changed."""
+        tables = self.books.tables()
+        state = tables.get(table)
+        if self.full or state is None or state.fingerprint != fingerprint or not self.exists(table):
+            return False
+        return all(source in tables and tables[source].generation <= state.seen_generation for source in upstream)
+
+    def leave(self, table: str, *, row_is: str, upstream: tuple[str, ...], fingerprint: str) -> Materialisation:
+        """Note that a table is current as it is."""
+        rows = self.count(table)
+        with self.transaction():
+            self.books.record_table(
+                table,
+                row_is=row_is,
+                rows=rows,
+                upstream=upstream,
+                fingerprint=fingerprint,
+                changed=False,
+                rebuilt=False,
+            )
+        return Materialisation(table, rows, 0.0, "unchanged")
 
     def _holds_already(self, table: str, select: str, parameters: Any) -> bool:
         if table not in self.books.tables():

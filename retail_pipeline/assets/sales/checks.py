@@ -28,6 +28,7 @@ KEYS = {
     "kpis": ("kpi",),
     "product_days": ("product_id", "date_day"),
     "change_drivers": ("frequency", "period", "split", "driver"),
+    "correlations": ("grain", "measure_a", "measure_b"),
 }
 PERIODS = ("daily", "weekly", "monthly", "quarterly")
 
@@ -227,6 +228,19 @@ CHECKS: list[TableCheck] = [
         join counted on kpis.month = counted.month
         where kpis.active_customers <> kpis.new_customers + kpis.returning_customers + kpis.reactivated_customers
             or kpis.customers_at_end <> counted.customers
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.correlations",
+        "coefficients_are_in_range",
+        "correlations are between -1 and 1, p-values between 0 and 1, and no q-value is below its p-value",
+        """
+        select grain, measure_a, measure_b, pearson, spearman
+        from sales.correlations
+        where pearson not between -1.000001 and 1.000001 or spearman not between -1.000001 and 1.000001
+            or pearson_p_value not between 0 and 1 or pearson_q_value not between pearson_p_value - 1e-12 and 1
+            or spearman_p_value not between 0 and 1 or spearman_q_value not between spearman_p_value - 1e-12 and 1
         """,
         remedy=REBUILD,
     ),

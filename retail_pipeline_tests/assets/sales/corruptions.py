@@ -3,6 +3,7 @@
 KEYED = (
     "order_days", "period_figures", "daily", "weekly", "monthly", "quarterly", "by_product", "by_hour",
     "cohort_retention", "customer_kpis", "concentration", "kpis", "product_days", "change_drivers",
+    "correlations",
 )  # fmt: skip
 MEMBERS = ("by_country", "by_channel")
 PERIODS = ("daily", "weekly", "monthly", "quarterly")
@@ -72,6 +73,10 @@ CORRUPTIONS: dict[str, list[str]] = {
     "sales.customer_kpis:customers_add_up": [
         "update sales.customer_kpis set new_customers = new_customers + 1",
         "update sales.customer_kpis set customers_at_end = customers_at_end + 1",
+    ],
+    "sales.correlations:coefficients_are_in_range": [
+        "update sales.correlations set pearson = 1.5, pearson_p_value = 0.5, pearson_q_value = 0.5",
+        "update sales.correlations set spearman = 0.5, spearman_p_value = 0.5, spearman_q_value = 0.1",
     ],
     "sales.repurchase:rates_are_shares": ["update sales.repurchase set repurchase_rate = 1.5"],
     "sales.concentration:shares_rise": [
