@@ -25,28 +25,29 @@ columns:
   first_sold_on: the first day it was sold
   last_sold_on: the last day it was sold
 */
-with lines as (
+with figures as (
     select
-        lines.product_id,
-        lines.order_id,
-        lines.customer_id,
-        lines.order_date,
-        lines.category,
-        lines.line_type = 'sale' as is_sale,
-        lines.quantity,
-        coalesce(lines.reporting_amount, 0) as amount,
-        case
-            when lines.reporting_amount is null then 0
-            when coalesce(lines.currency, reporting.currency, '') = coalesce(reporting.currency, '') then lines.discount
-            else cast(lines.discount * rates.rate as decimal(18, 4))
-        end as reporting_discount
-    from core.order_lines as lines
-    cross join core.reporting_currency as reporting
-    left join core.exchange_rates as rates
-        on lines.currency = rates.currency
-        and lines.order_date >= rates.valid_from
-        and (lines.order_date < rates.valid_to or rates.valid_to is null)
-    where not lines.is_duplicate and lines.line_type in ('sale', 'return', 'cancellation')
+        product_id,
+        sum(units) as units,
+        sum(gross_sales) as gross_sales,
+        sum(discounts) as discounts,
+        sum(returns) as returns,
+        min(case when lines > 0 then date_day end) as first_sold_on,
+        max(case when lines > 0 then date_day end) as last_sold_on
+    from sales.product_days
+    group by product_id
+),
+
+sale_lines as (
+    select product_id, order_id, customer_id, category
+    from core.order_lines
+    where line_type = 'sale' and not is_duplicate
+),
+
+buyers as (
+    select product_id, count(distinct order_id) as orders, count(distinct customer_id) as customers
+    from sale_lines
+    group by product_id
 ),
 
 categories as (
@@ -54,24 +55,9 @@ categories as (
         product_id,
         category,
         row_number() over (partition by product_id order by count(*) desc, category) as place
-    from lines
-    where is_sale and category is not null
+    from sale_lines
+    where category is not null
     group by product_id, category
-),
-
-figures as (
-    select
-        product_id,
-        count(distinct case when is_sale then order_id end) as orders,
-        count(distinct case when is_sale then customer_id end) as customers,
-        sum(case when is_sale then quantity else 0 end) as units,
-        sum(case when is_sale then amount + reporting_discount else 0 end) as gross_sales,
-        sum(case when is_sale then reporting_discount else 0 end) as discounts,
-        -sum(case when is_sale then 0 else amount end) as returns,
-        min(case when is_sale then order_date end) as first_sold_on,
-        max(case when is_sale then order_date end) as last_sold_on
-    from lines
-    group by product_id
 ),
 
 ranked as (
@@ -95,8 +81,8 @@ select
     shares.product_id,
     names.product_name,
     categories.category,
-    shares.orders,
-    shares.customers,
+    coalesce(buyers.orders, 0) as orders,
+    coalesce(buyers.customers, 0) as customers,
     cast(shares.units as decimal(18, 4)) as units,
     cast(shares.gross_sales as decimal(18, 4)) as gross_sales,
     cast(shares.discounts as decimal(18, 4)) as discounts,
@@ -116,5 +102,6 @@ select
     shares.first_sold_on,
     shares.last_sold_on
 from shares
+left join buyers on shares.product_id = buyers.product_id
 left join core.product_names as names on shares.product_id = names.product_id
 left join categories on shares.product_id = categories.product_id and categories.place = 1
