@@ -14,6 +14,22 @@ PACKAGE = {table.name: table for table in find_sql_tables()}
 LINEAGE = TopologicalSorter({name: table.upstream for name, table in PACKAGE.items()})
 BUILD_ORDER = [name for name in LINEAGE.static_order() if name in PACKAGE]
 
+FROM_NO_COLUMN = {
+    "core.order_versions": {"lines", "stands"},
+    "core.orders": {"lines"},
+    "core.reporting_currency": {"is_set", "currencies"},
+    "customers.rfm_segments": {"customers", "share_customers"},
+    "sales.by_category": {"products"},
+    "sales.by_hour": {"hour", "days"},
+    "sales.cohort_retention": {"customers"},
+    "sales.change_drivers": {"split", "driver", "place"},
+    "sales.concentration": {"of_what", "top_share", "members", "all_members"},
+    "sales.customer_kpis": {"active_customers", "lapsed_customers"},
+    "sales.period_figures": {"frequency"},
+    "sales.repurchase": {"dimension", "within_days", "customers"},
+}
+"""Columns without a source: counts and numbers of rows, constants, and what a setting says."""
+
 
 def build_package(warehouse: Warehouse, reload: Sequence[str] = ()) -> dict[str, str]:
     """Load new drops and build every table file; the mode in which each table was built."""

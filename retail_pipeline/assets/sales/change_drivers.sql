@@ -7,7 +7,7 @@ about: >
   analysis for policymaking in energy", equation 6), which leaves no rest and treats all factors alike. By products: price
   is what the units sold now cost more than before, each product for itself; volume is what as many units more bring at the mean price
   before; mix is what is left, since dearer or cheaper products were sold. Products of one of the two periods only have no price
-  effect. In both, returns lower net sales. Where one of the periods sold nothing, there is one driver alone, sales.
+  effect. In both, returns lower net sales. Where one of the periods had no order or sold nothing, there is one driver alone, sales.
 key: [frequency, period, split, driver]
 columns:
   frequency: week, month or quarter
@@ -56,7 +56,9 @@ pairs as (
         now.returns,
         before.units as units_before,
         now.units,
-        before.sold > 0 and now.sold > 0 and before.units > 0 and now.units > 0 as is_divisible,
+        least(before.sold, now.sold) > 0
+        and least(before.units, now.units) > 0
+        and least(before.orders, now.orders) > 0 as is_divisible,
         case
             when before.sold > 0 and now.sold > 0 and before.sold <> now.sold
                 then cast(now.sold - before.sold as double) / ln(cast(now.sold as double) / cast(before.sold as double))

@@ -42,7 +42,7 @@ totals as (
         sum(net_sales) as all_net_sales,
         case
             when sum(net_sales) > 0
-                then 2 * sum(cast(place_from_below as double) * cast(net_sales as double))
+                then 2 * cast(sum(cast(place_from_below as decimal(18, 0)) * net_sales) as double)
                 / (count(*) * cast(sum(net_sales) as double))
                 - (count(*) + 1) / cast(count(*) as double)
         end as gini
