@@ -4,9 +4,10 @@ A check's outcome is written down in the working database as well: a failing blo
 snapshot, also in later runs of other assets, until it passes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
 
 import dagster as dg
 
@@ -33,13 +34,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class TableCheck:
-    """A check on one table: ``find`` looks at the warehouse and returns what it found."""
+    """A check on one table: ``find`` looks at the warehouse and returns what it found.
+
+    ``beside`` names the tables it reads that do not stand upstream of its own: it waits for them.
+    """
 
     table: str
     name: str
     description: str
     find: Callable[[Warehouse], Finding]
     blocking: bool = True
+    beside: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -55,6 +60,7 @@ def no_rows(
     remedy: str,
     blocking: bool = True,
     parameters: Iterable[str] = (),
+    beside: tuple[str, ...] = (),
 ) -> TableCheck:
     """A check that passes when a query for rows at fault returns none.
 
@@ -64,6 +70,8 @@ def no_rows(
         What a user can do about the rows, for the message of a failure.
     parameters
         Names of the ``$parameters`` of the query, bound as those of table files are.
+    beside
+        Tables of the query that do not stand upstream of ``table``.
     """
 
     def find(warehouse: Warehouse) -> Finding:
@@ -83,7 +91,7 @@ def no_rows(
         )
         return Finding(False, f"{count:,} rows at fault, the first: {shown}. {remedy}")
 
-    return TableCheck(table, name, description, find, blocking)
+    return TableCheck(table, name, description, find, blocking, beside)
 
 
 def _shorten(text: str, characters: int) -> str:
@@ -113,6 +121,7 @@ def equal_totals(
     *,
     remedy: str,
     parameters: Iterable[str] = (),
+    beside: tuple[str, ...] = (),
 ) -> TableCheck:
     """A check that passes when two queries of one row each, of the table and of what it is made from, agree exactly."""
     differing = f"""
@@ -121,24 +130,48 @@ def equal_totals(
         union all
         (select 'its upstream' as totals_of, * from (from of_upstream except from of_table))
     """
-    return no_rows(table, name, description, differing, remedy=remedy, parameters=parameters)
+    return no_rows(table, name, description, differing, remedy=remedy, parameters=parameters, beside=beside)
 
 
 def build_checks(checks: Iterable[TableCheck]) -> list[dg.AssetChecksDefinition]:
-    """One Dagster check each."""
-    return [_build_check(check) for check in checks]
+    """A Dagster check each; those of one table share a step, for a step costs more than most of them."""
+    by_table = groupby(sorted(checks, key=attrgetter("table")), key=attrgetter("table"))
+    return [_build_step(table, list(of_table)) for table, of_table in by_table]
 
 
-def _build_check(check: TableCheck) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=asset_key(check.table), name=check.name, description=check.description, blocking=check.blocking
-    )
-    def run(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        finding = look(check, warehouse.warehouse)
-        metadata: dict[str, Any] = {"found": finding.message}
-        return dg.AssetCheckResult(
-            passed=finding.passed, severity=dg.AssetCheckSeverity(finding.severity), metadata=metadata
+def _build_step(table: str, checks: list[TableCheck]) -> dg.AssetChecksDefinition:
+    specs = [
+        dg.AssetCheckSpec(
+            check.name,
+            asset=asset_key(table),
+            description=check.description,
+            blocking=check.blocking,
+            additional_deps=[asset_key(other) for other in check.beside],
         )
+        for check in checks
+    ]
+
+    @dg.multi_asset_check(name=f"{table.replace('.', '__')}__checks", specs=specs, can_subset=True)
+    def run(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
+        asked = {key.name for key in context.selected_asset_check_keys}
+        broken: list[Exception] = []
+        for check in checks:
+            if check.name not in asked:
+                continue
+            try:
+                finding = look(check, warehouse.warehouse)
+            except Exception as error:
+                broken.append(error)
+                continue
+            yield dg.AssetCheckResult(
+                passed=finding.passed,
+                asset_key=asset_key(table),
+                check_name=check.name,
+                severity=dg.AssetCheckSeverity(finding.severity),
+                metadata={"found": finding.message},
+            )
+        if broken:
+            raise broken[0]
 
     return run
 

@@ -90,6 +90,7 @@ def _execute(home: Home, console: Console, select: str | None, changes: dict[str
     from retail_pipeline.assets.raw.drops import LOAD_OP
     from retail_pipeline.automation.jobs import REFRESH
     from retail_pipeline.console.dagster_home import open_instance
+    from retail_pipeline.console.event_log import quick_event_log
     from retail_pipeline.definitions import build_defs
     from retail_pipeline.warehouse.resource import FULL_TAG, STARTED_BY_TAG
 
@@ -107,6 +108,7 @@ def _execute(home: Home, console: Console, select: str | None, changes: dict[str
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         stack.callback(marker.note_end)
+        stack.enter_context(quick_event_log())
         instance = stack.enter_context(open_instance(home))
         follower = stack.enter_context(_Follower(console, steps))
         instance.add_event_listener(run_id, follower.take)

@@ -3,17 +3,21 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+import duckdb
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from retail_pipeline.assets.table_checks import TableCheck, equal_totals, look, no_rows
-from retail_pipeline.definitions import CHECKS
+from retail_pipeline.definitions import CHECKS, FRAME_TABLES
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
 from retail_pipeline_tests.assets.sales.corruptions import CORRUPTIONS as SALES_CORRUPTIONS
-from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, TO_ORDER_LINES, built, online_retail_csv
+from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, SQL_TABLES, TO_ORDER_LINES, built, online_retail_csv
 from retail_pipeline_tests.stores import CANONICAL_HEADER, canonical, refresh, write_drop
 
 UCI_LINES = [
@@ -30,6 +34,8 @@ CANONICAL_LINES = [
     ["8", "2024-06-01 17:45:00", "anna", "P", "Pen", -1, "2", "France"],
     ["9", "2024-06-02 17:45:00", "bert", "Q", "Pot", 5, "3", "France"],
 ]
+
+TABLES = {**SQL_TABLES, **{table.name: table for table in FRAME_TABLES}}
 
 CORRUPTIONS: dict[str, list[str]] = {
     **SALES_CORRUPTIONS,
@@ -202,6 +208,42 @@ def test_every_table_is_checked() -> None:
     # seen by the checks of what is made from them
     small_or_derived = {"core.product_names", "core.customer_purchases", "core.reporting_currency"}
     assert set(BUILD_ORDER) - small_or_derived <= {check.table for check in CHECKS}
+
+
+def upstream_of(table: str) -> set[str]:
+    """A table and all that it is made from."""
+    found, waiting = set[str](), [table]
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting += set(TABLES[name].upstream if name in TABLES else ()) - found
+    return found
+
+
+class Listener:
+    """A connection that remembers what it is asked."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self.asked: list[str] = []
+
+    def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
+        self.asked.append(sql)
+        return self._connection.execute(sql, parameters)
+
+
+def test_a_check_waits_for_every_table_it_reads(good: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = Listener(good.connection)
+    monkeypatch.setattr(good, "connection", listener)
+    for check in CHECKS:
+        listener.asked.clear()
+        check.find(good)
+        trees = [sqlglot.parse_one(sql, read="duckdb") for sql in listener.asked]
+        assert trees, check.full_name
+        named = (found for tree in trees for found in tree.find_all(exp.Table))
+        read = {f"{found.db}.{found.name}" for found in named if found.db}
+        is_raw = {name for name in read if name.startswith("raw.")}  # loaded before anything else
+        assert read - is_raw - upstream_of(check.table) == set(check.beside), check.full_name
 
 
 @pytest.mark.parametrize("days", [-1, 0, 1, 2])

@@ -153,6 +153,14 @@ def test_a_check_that_breaks_withholds_as_one_that_fails(store: SmallStore) -> N
     assert "the check itself failed: the check is broken" in str(notice["reason"])
 
 
+def test_a_check_that_breaks_holds_up_no_other_check_of_its_table(store: SmallStore) -> None:
+    store.turn(check="raise", advice=True)
+    result = store.run()
+    assert [(event.check_name, event.passed) for event in result.get_asset_check_evaluations()] == [
+        ("is_pretty", False)
+    ]
+
+
 @pytest.mark.parametrize("knobs", [{"check": "WARN"}, {"advice": True}])
 def test_a_warning_withholds_nothing(store: SmallStore, knobs: dict[str, Any]) -> None:
     store.turn(count=12, **knobs)

@@ -20,6 +20,7 @@ CHECKS: list[TableCheck] = [
         "every scored customer is in core.customers",
         "select customer_id from customers.rfm_scores anti join core.customers using (customer_id)",
         remedy=REBUILD,
+        beside=("core.customers",),
     ),
     equal_totals(
         "customers.rfm_scores",

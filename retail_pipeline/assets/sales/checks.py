@@ -105,6 +105,7 @@ CHECKS: list[TableCheck] = [
         "select coalesce(sum(orders), 0) as orders from sales.order_days",
         "select count(*) as orders from core.orders where order_type = 'sale'",
         remedy=REBUILD,
+        beside=("core.orders",),
     ),
     *(_holds_everything(table) for table in (*PERIODS, "by_country", "by_channel")),
     *(_adds_up(table) for table in (*PERIODS, "by_country", "by_channel", "by_product", "by_category")),
@@ -133,6 +134,7 @@ CHECKS: list[TableCheck] = [
         "select coalesce(sum(units), 0) as units, coalesce(sum(gross_sales - discounts), 0) as sold, "
         "coalesce(sum(returns), 0) as came_back from sales.order_days",
         remedy=REBUILD,
+        beside=("sales.order_days",),
     ),
     equal_totals(
         "sales.product_days",
@@ -141,6 +143,7 @@ CHECKS: list[TableCheck] = [
         f"select {MONEY} from sales.product_days",
         f"select {MONEY} from sales.order_days",
         remedy=REBUILD,
+        beside=("sales.order_days",),
     ),
     no_rows(
         "sales.change_drivers",

@@ -1,0 +1,38 @@
+"""Writing Dagster's event log quickly: a run makes some two thousand short visits to its SQLite files."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def quick_event_log() -> Iterator[None]:
+    """Spare the visits that a process makes inside what only the last visitor, or a power failure, asks for.
+
+    Whoever closes the last connection to a SQLite file empties its write-ahead log, so one more is kept open to each
+    file; and commits do not wait for the disk, by which a power failure (not a kill) may take the last of them back,
+    but leaves the files whole (SQLite's ``synchronous = normal`` under a write-ahead log). On a busy disk that takes
+    two thirds off a run in which nothing is new.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    kept: dict[str, sqlite3.Connection] = {}
+
+    def visit(connection: Any, _: object) -> None:
+        if not isinstance(connection, sqlite3.Connection):
+            return
+        connection.execute("pragma synchronous = normal")
+        [(_, _, path), *_] = connection.execute("pragma database_list").fetchall()
+        if path and path not in kept:
+            kept[path] = sqlite3.connect(path, check_same_thread=False)
+            kept[path].execute("select count(*) from sqlite_master").fetchall()  # a connection opens when it is used
+
+    event.listen(Engine, "connect", visit)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", visit)
+        for connection in kept.values():
+            connection.close()
