@@ -2,9 +2,9 @@
 
 ``python -m retail_pipeline_tests.studies.false_alarms --seeds 50`` simulates shops without events (seasons, weekdays,
 holidays, sales and promotions; with and without dirt), loads and builds them as any other; all they raise is a false
-alarm. Then it does so with shops in which events are planted: a hit is an episode of the member that it is about, in its
-direction, whose days overlap with its own. The method was tuned on seeds below 1,000; reported are those from 1,001 on.
-Intervals are Wilson's at 95 %.
+alarm. Then it does so with shops in which events are planted: a hit is an episode of the member that it is about, in
+its direction, whose days overlap with its own. The method was tuned on seeds below 1,000; reported are those from 1,001
+on. Intervals are Wilson's at 95 %.
 """
 
 import argparse

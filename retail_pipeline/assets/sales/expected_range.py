@@ -114,14 +114,15 @@ def make(warehouse: Warehouse) -> "pd.DataFrame":
 TABLE = FrameTable(
     name="sales.expected_range",
     row="a day or week of a series: of the shop, a country, a channel, a category or a product",
-    about="The shop's trend and week are found by STL, robustly; its season is what came at the same time of other years "
-    "too; a holiday of its country (the one that sells most), a day around Christmas or of Black Friday's week does "
-    "what it did on its other dates, or nothing. A part follows the shop in its slowly changing share. What is left "
-    "is judged on a square-root scale, on which counts and money spread alike at every level, against its median "
-    "absolute deviation. Countries, channels and categories with few sales a day are judged by week only, products "
-    "always. Left out are the partial last day, partial weeks, weekdays on which the shop does not trade, days "
-    "without sales beside a holiday and, of all but the shop's orders and net sales, days on which it has no sales "
-    "at all. Half of all values are to be above what is expected, half below.",
+    about="The shop's trend and week are found by STL, robustly; its season is what came at the same time of other "
+    "years too; a holiday of its country (the one that sells most), a day around Christmas or of Black "
+    "Friday's week does what it did on its other dates, or nothing. A part follows the shop in its slowly "
+    "changing share. What is left is judged on a square-root scale, on which counts and money spread alike at "
+    "every level, against its median absolute deviation. Countries, channels and categories with few sales a "
+    "day are judged by week only, products always. Left out are the partial last day, partial weeks, weekdays "
+    "on which the shop does not trade, days without sales beside a holiday and, of all but the shop's orders "
+    "and net sales, days on which it has no sales at all. Half of all values are to be above what is "
+    "expected, half below.",
     key=("dimension", "member", "measure", "frequency", "period"),
     columns={
         "dimension": ("varchar", "total, country, channel, category or product"),
