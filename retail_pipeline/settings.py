@@ -294,7 +294,7 @@ class AnomalySettings(_Section):
         "products: sale lines) a day (or week) on average [orders]"
     )  # fmt: skip
     members: int = Field(10, ge=0, description="how many countries, channels and categories are judged, the largest")
-    products: int = Field(50, ge=0, description="how many products are judged, the best sellers")
+    products: int = Field(50, ge=0, description="how many products are judged, those of most sale lines")
 
 
 class QualitySettings(_Section):

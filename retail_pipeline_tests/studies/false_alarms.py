@@ -117,19 +117,18 @@ def hits(shop: str, customers: int, seeds: range) -> None:
         met = [one for one in found if one is not None]
         firsts, lasts = ([one[name] for one in met] for name in ("first_off", "last_off"))
         by_day = sum(one["by_day"] for one in met)
+        judged = sum(_member(event, one) in set(one["expected_range"]["member"]) for one in shops)
         print(
-            f"  {title:56} found {share(len(met), len(found))}, by day {by_day}, "
+            f"  {title:56} found {share(len(met), len(found))}, judged {judged}, by day {by_day}, "
             f"first day off by {_spread(firsts)}, last by {_spread(lasts)}"
         )
 
 
 def _find(event: Event, found: Mapping[str, pd.DataFrame]) -> dict[str, int] | None:
     """By how many days the episodes of an event are off, and whether one is of days; None if there are none."""
-    happened = found["events"].set_index("event").loc[event.name]
     last = event.first + timedelta(days=27) if event.kind == "price_rise" else event.end
-    member = event.region or event.category or happened["product_id"] or "total"
     alarms = found["anomalies"]
-    alarms = alarms[alarms["member"] == member]
+    alarms = alarms[alarms["member"] == _member(event, found)]
     if event.kind != "price_rise":
         alarms = alarms[alarms["direction"] == ("high" if event.kind == "viral" else "low")]
     if event.kind == "outage":
@@ -143,6 +142,12 @@ def _find(event: Event, found: Mapping[str, pd.DataFrame]) -> dict[str, int] | N
         "first_off": (near["episode_first"].min() - first).days,
         "last_off": (near["episode_last"].max() - until).days,
     }
+
+
+def _member(event: Event, found: Mapping[str, pd.DataFrame]) -> str:
+    """The member that an event is about."""
+    happened = found["events"].set_index("event").loc[event.name]
+    return str(event.region or event.category or happened["product_id"] or "total")
 
 
 def share(part: int, whole: int) -> str:

@@ -79,8 +79,16 @@ PRODUCTS = """
     select days.product_id as member, products.category, days.date_day as day, cast(days.lines as double) as lines
     from sales.product_days as days
     join (
-        select product_id, category, row_number() over (order by rank, product_id) as place
-        from sales.by_product
+        select
+            counted.product_id,
+            products.category,
+            row_number() over (order by counted.lines desc, counted.product_id) as place
+        from (
+            select product_id, sum(lines) as lines
+            from sales.product_days
+            group by product_id
+        ) as counted
+        join sales.by_product as products on counted.product_id = products.product_id
     ) as products on days.product_id = products.product_id
     where products.place <= $products
     order by days.product_id, days.date_day
