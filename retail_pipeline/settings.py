@@ -282,6 +282,21 @@ class RfmSettings(_Section):
     )
 
 
+class AnomalySettings(_Section):
+    """Days and weeks outside their expected range."""
+
+    false_alarms: float = Field(
+        0.05, gt=0, le=5, description="how often chance may take a series outside its range [times a year]"
+    )
+    least_days: int = Field(56, ge=28, description="a series is judged from so many days on [days]")
+    least_orders: float = Field(
+        3.0, ge=1, description="a series of days (or weeks) is judged if it has so many orders (of categories and "
+        "products: sale lines) a day (or week) on average [orders]"
+    )  # fmt: skip
+    members: int = Field(10, ge=0, description="how many countries, channels and categories are judged, the largest")
+    products: int = Field(50, ge=0, description="how many products are judged, those of most sale lines")
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -338,6 +353,7 @@ class Settings(BaseSettings):
     currency: CurrencySettings = CurrencySettings()
     core: CoreSettings = CoreSettings()
     rfm: RfmSettings = RfmSettings()
+    anomalies: AnomalySettings = AnomalySettings()
     quality: QualitySettings = QualitySettings()
     schedule: ScheduleSettings = ScheduleSettings()
     warehouse: WarehouseSettings = WarehouseSettings()

@@ -14,6 +14,11 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         "recency_days_thresholds": _as_list(settings.rfm.recency_days_thresholds),
         "frequency_thresholds": _as_list(settings.rfm.frequency_thresholds),
         "monetary_thresholds": _as_list(settings.rfm.monetary_thresholds),
+        "anomaly_false_alarms": settings.anomalies.false_alarms,
+        "anomaly_least_days": settings.anomalies.least_days,
+        "anomaly_least_orders": settings.anomalies.least_orders,
+        "anomaly_members": settings.anomalies.members,
+        "anomaly_products": settings.anomalies.products,
     }
 
 

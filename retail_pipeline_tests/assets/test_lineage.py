@@ -2,7 +2,7 @@
 
 import difflib
 
-from retail_pipeline.definitions import CHECKS
+from retail_pipeline.definitions import CHECKS, FRAME_TABLES
 from retail_pipeline.ingest.raw_tables import FORMATS_TABLE, RAW_TABLES
 from retail_pipeline_tests.assets.lineage import LINEAGE_FILE, REGENERATE, current_lineage
 from retail_pipeline_tests.assets.store_tables import SQL_TABLES
@@ -38,7 +38,8 @@ def test_every_check_is_in_the_graph_and_blocks_if_it_says_so() -> None:
 def test_every_columns_sources_are_known() -> None:
     """The Dagster UI shows where a column comes from; only counts, numbers of rows and constants come from none."""
     raw = {table.name: dict.fromkeys(table.columns, "varchar") for table in (*RAW_TABLES, FORMATS_TABLE)}
-    columns = raw | {name: dict.fromkeys(table.columns, "varchar") for name, table in SQL_TABLES.items()}
+    tables = [*SQL_TABLES.values(), *FRAME_TABLES]
+    columns = raw | {table.name: dict.fromkeys(table.columns, "varchar") for table in tables}
     for name, table in SQL_TABLES.items():
         sources = table.column_sources({upstream: columns[upstream] for upstream in table.upstream})
         assert {column for column in table.columns if column not in sources} <= FROM_NO_COLUMN.get(name, set()), name

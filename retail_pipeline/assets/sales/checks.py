@@ -29,6 +29,8 @@ KEYS = {
     "product_days": ("product_id", "date_day"),
     "change_drivers": ("frequency", "period", "split", "driver"),
     "correlations": ("grain", "measure_a", "measure_b"),
+    "expected_range": ("dimension", "member", "measure", "frequency", "period"),
+    "anomalies": ("dimension", "member", "measure", "frequency", "period"),
 }
 PERIODS = ("daily", "weekly", "monthly", "quarterly")
 
@@ -245,6 +247,71 @@ CHECKS: list[TableCheck] = [
             or pearson_p_value not between 0 and 1 or pearson_q_value not between pearson_p_value - 1e-12 and 1
             or spearman_p_value not between 0 and 1 or spearman_q_value not between spearman_p_value - 1e-12 and 1
         """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.expected_range",
+        "ranges_hold_what_is_expected",
+        "what is expected is within its range, scores have the sign of the difference, and outside is outside",
+        """
+        select dimension, member, measure, frequency, period, value, expected, lower, upper, score, is_outside
+        from sales.expected_range
+        where (expected between lower and upper) is not true
+            or (is_outside = (value not between lower and upper)) is not true
+            or (is_outside and sign(score) <> sign(value - expected))
+            or (p_value between 0 and 1) is not true
+            or (q_value between p_value - 1e-12 and 1) is not true
+            or (is_missing_day and not is_outside)
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.expected_range",
+        "values_are_those_of_the_marts",
+        "the shop's values are those of its days and weeks, to the last digit",
+        """
+        with figures as (
+            select frequency, period, 'orders' as measure, cast(orders as decimal(18, 4)) as value
+            from sales.period_figures
+            union all
+            select frequency, period, 'net_sales', net_sales
+            from sales.period_figures
+            union all
+            select frequency, period, 'returns', returns
+            from sales.period_figures
+        )
+
+        select ranges.measure, ranges.frequency, ranges.period, ranges.value, figures.value as mart_value
+        from sales.expected_range as ranges
+        left join figures
+            on ranges.frequency = figures.frequency
+            and ranges.period = figures.period
+            and ranges.measure = figures.measure
+        where ranges.dimension = 'total'
+            and ranges.measure <> 'avg_order_value'
+            and cast(ranges.value as decimal(18, 4)) is distinct from figures.value
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.anomalies",
+        "anomalies_are_outside",
+        "each anomaly is outside its range on the side it says, and in its episode",
+        """
+        select dimension, member, measure, frequency, period, direction, value, lower, upper, episode_first
+        from sales.anomalies
+        where (case direction when 'high' then value > upper when 'low' then value < lower end) is not true
+            or (period between episode_first and episode_last) is not true
+        """,
+        remedy=REBUILD,
+    ),
+    equal_totals(
+        "sales.anomalies",
+        "nothing_is_left_out",
+        "all periods outside their range are there, with their values",
+        "select count(*) as periods, coalesce(sum(cast(value as decimal(18, 4))), 0) as value from sales.anomalies",
+        "select count(*) as periods, coalesce(sum(cast(value as decimal(18, 4))), 0) as value "
+        "from sales.expected_range where is_outside",
         remedy=REBUILD,
     ),
     no_rows(

@@ -8,6 +8,8 @@ KEYED = (
 MEMBERS = ("by_country", "by_channel")
 PERIODS = ("daily", "weekly", "monthly", "quarterly")
 BOOKED = ("orders", "units", "gross_sales", "discounts", "returns")
+A_RANGE = "'day', date '2010-12-01', {value}, {expected}, 1, 3, {score}, 0.01, {q}, null, false, {outside}"
+"""The end of a row of sales.expected_range: the good store is too small to have any."""
 SHARED = (*MEMBERS, "by_product", "by_category")
 
 
@@ -17,6 +19,21 @@ def _a_bit_more(table: str, *columns: str) -> list[str]:
         f"update sales.{table} set {column} = {column} + {1 if column in ('orders', 'units', 'customers') else 0.0001}"
         for column in columns
     ]
+
+
+def _ranges(names: str, *, rows: int = 1, **changes: object) -> str:
+    """The statement that adds a row, right but for the changes, to sales.expected_range, or the same one twice."""
+    values = {"value": 2, "expected": 2, "score": 0, "q": 0.02, "outside": False} | changes
+    return f"insert into sales.expected_range select {names}, {A_RANGE.format(**values)} from range({rows})"
+
+
+def _anomaly(*, rows: int = 1, direction: str = "high", value: float = 4, last: str = "2010-12-01") -> str:
+    """The same for sales.anomalies."""
+    return (
+        "insert into sales.anomalies select 'total', 'total', 'orders', 'day', date '2010-12-01', "
+        f"'{direction}', {value}, 2, 1, 3, 1, 4, 0.01, 0.02, null, false, 1, date '2010-12-01', date '{last}' "
+        f"from range({rows})"
+    )
 
 
 CORRUPTIONS: dict[str, list[str]] = {
@@ -77,6 +94,35 @@ CORRUPTIONS: dict[str, list[str]] = {
     "sales.correlations:coefficients_are_in_range": [
         "update sales.correlations set pearson = 1.5, pearson_p_value = 0.5, pearson_q_value = 0.5",
         "update sales.correlations set spearman = 0.5, spearman_p_value = 0.5, spearman_q_value = 0.1",
+    ],
+    "sales.expected_range:key_is_unique": [_ranges("'country', 'France', 'orders'", rows=2)],
+    "sales.expected_range:ranges_hold_what_is_expected": [
+        _ranges("'country', 'France', 'orders'", **change)
+        for change in (
+            {"expected": 3.5},
+            {"expected": "null"},
+            {"value": 4},
+            {"outside": True},
+            {"outside": "null"},
+            {"value": 4, "outside": True, "score": -4},
+            {"q": 0.005},
+        )
+    ],
+    "sales.expected_range:values_are_those_of_the_marts": [
+        _ranges("'total', 'total', 'orders'", value=1.0001),
+        _ranges("'total', 'total', 'net_sales'", value=29.9999),
+        _ranges("'total', 'total', 'returns'", value=2),
+    ],
+    "sales.anomalies:key_is_unique": [_anomaly(rows=2)],
+    "sales.anomalies:anomalies_are_outside": [
+        _anomaly(value=2),
+        _anomaly(direction="low"),
+        _anomaly(direction="none"),
+        _anomaly(last="2010-11-30"),
+    ],
+    "sales.anomalies:nothing_is_left_out": [
+        _anomaly(),
+        _ranges("'country', 'France', 'orders'", value=4, score=4, outside=True),
     ],
     "sales.repurchase:rates_are_shares": ["update sales.repurchase set repurchase_rate = 1.5"],
     "sales.concentration:shares_rise": [
