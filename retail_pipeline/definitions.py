@@ -7,8 +7,8 @@ from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
 from retail_pipeline.assets.raw import checks as raw_checks
 from retail_pipeline.assets.raw.drops import build_raw_assets
+from retail_pipeline.assets.sales import change_contributions, correlations, root_causes
 from retail_pipeline.assets.sales import checks as sales_checks
-from retail_pipeline.assets.sales import correlations
 from retail_pipeline.assets.sql_assets import build_sql_assets, find_sql_tables
 from retail_pipeline.assets.table_checks import TableCheck, build_checks
 from retail_pipeline.automation.jobs import build_refresh_job
@@ -26,7 +26,7 @@ CHECKS: list[TableCheck] = [
 ]
 
 
-FRAME_TABLES: list[FrameTable] = [correlations.TABLE]
+FRAME_TABLES: list[FrameTable] = [correlations.TABLE, change_contributions.TABLE, root_causes.TABLE]
 
 
 def build_defs(home: Home | None = None, resources: dict[str, object] | None = None) -> dg.Definitions:

@@ -282,6 +282,29 @@ class RfmSettings(_Section):
     )
 
 
+class InsightsSettings(_Section):
+    """What counts as the explanation of a change."""
+
+    members_kept: int = Field(
+        10,
+        ge=1,
+        description="members of a dimension that are shown one by one in each change; the others are summed up",
+    )
+    surprise_level: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="a member is a root cause if chance makes the most surprising of all members as surprising in no "
+        "more than this share of changes [probability]",
+    )
+    least_excess_share: Share = Field(
+        0.005, description="no root cause changes sales by less than this share of the larger of the two periods"
+    )
+    explains_most_share: Share = Field(
+        0.5, description="a root cause that explains this share of a change or more is looked into one level deeper"
+    )
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -338,6 +361,7 @@ class Settings(BaseSettings):
     currency: CurrencySettings = CurrencySettings()
     core: CoreSettings = CoreSettings()
     rfm: RfmSettings = RfmSettings()
+    insights: InsightsSettings = InsightsSettings()
     quality: QualitySettings = QualitySettings()
     schedule: ScheduleSettings = ScheduleSettings()
     warehouse: WarehouseSettings = WarehouseSettings()

@@ -14,6 +14,10 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         "recency_days_thresholds": _as_list(settings.rfm.recency_days_thresholds),
         "frequency_thresholds": _as_list(settings.rfm.frequency_thresholds),
         "monetary_thresholds": _as_list(settings.rfm.monetary_thresholds),
+        "members_kept": settings.insights.members_kept,
+        "surprise_level": settings.insights.surprise_level,
+        "least_excess_share": settings.insights.least_excess_share,
+        "explains_most_share": settings.insights.explains_most_share,
     }
 
 
