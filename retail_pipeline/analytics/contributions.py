@@ -37,6 +37,8 @@ class Surprises:
         The departure of the member's share from its level of late, in units of its own usual departures.
     p_value
         Two-sided, for one member looked at alone.
+    habit
+        Share of the earlier periods in which some member was as surprising, the first such period not counted.
     usual_share
         The median of its shares in all earlier periods.
     history
@@ -45,6 +47,7 @@ class Surprises:
 
     surprise: np.ndarray
     p_value: np.ndarray
+    habit: np.ndarray
     usual_share: np.ndarray
     history: np.ndarray
 
@@ -79,7 +82,8 @@ def surprises(amounts: np.ndarray, *, season: int, least_history: int = 6) -> Su
     """
     periods, members = amounts.shape
     shape = (periods, members)
-    found = Surprises(np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, np.int64))
+    surprise, p_value, habit, usual_share = (np.full(shape, np.nan) for _ in range(4))
+    found = Surprises(surprise, p_value, habit, usual_share, np.zeros(shape, dtype=np.int64))
     shares = _shares(amounts)
     departures = _departures(amounts, shares)
     for place in range(1, periods):
@@ -134,6 +138,9 @@ def _judge(place: int, departures: np.ndarray, season: int, least_history: int, 
     found.surprise[place] = np.where(is_judged, raw, np.nan)
     degrees = LEAST_DEGREES + DEGREES_PER_PERIOD * told
     found.p_value[place] = np.where(is_judged, 2 * t.sf(np.abs(raw), degrees), np.nan)
+    largest = np.array([np.nanmax(np.abs(row)) for row in found.surprise[:place] if np.isfinite(row).any()])
+    alike = np.count_nonzero(largest[:, None] >= np.abs(raw), axis=0)
+    found.habit[place] = np.where(is_judged, np.maximum(alike - 1, 0) / max(1, len(largest)), np.nan)
 
 
 def _medians(values: np.ndarray) -> np.ndarray:
@@ -167,7 +174,8 @@ def contributions(amounts: pd.DataFrame, periods: int, *, season: int | None, ke
         A row a period (but the first), dimension and kept member. ``rank`` is by the part of the change explained,
         1 for the largest; ``expected_change`` is the member's part had all members moved alike; ``excess`` is the
         rest, and ``share_of_shift`` its share among all of the same sign. ``p_value`` is that of the best of all
-        members of all dimensions that have several (Bonferroni).
+        members of all dimensions that have several (Bonferroni), and no lower than the share of earlier periods in
+        which a member of the dimension was as surprising: where single large orders are the rule, none is news.
     """
     parts = [
         _of_dimension(str(dimension), rows, periods, season, kept)
@@ -179,7 +187,8 @@ def contributions(amounts: pd.DataFrame, periods: int, *, season: int | None, ke
     found = pd.concat(parts, ignore_index=True)
     several = found[found["judged"] > 1].groupby("place")["dimension"].nunique()
     looks = found["judged"] * found["place"].map(several).fillna(1)
-    return found.assign(p_value=np.minimum(1.0, found["p_value"] * looks))[list(COLUMNS)]
+    by_chance = np.maximum(found["p_value"] * looks, found["habit"])
+    return found.assign(p_value=np.minimum(1.0, by_chance))[list(COLUMNS)]
 
 
 def _of_dimension(dimension: str, rows: pd.DataFrame, periods: int, season: int | None, kept: int) -> pd.DataFrame:
@@ -226,13 +235,14 @@ def _of_change(place: int, table: np.ndarray, judged: Surprises | None, names: n
         }
     )
     if judged is None:
-        frame = frame.assign(usual_share=np.nan, history=0, surprise=np.nan, p_value=np.nan, judged=0)
+        frame = frame.assign(usual_share=np.nan, history=0, surprise=np.nan, p_value=np.nan, habit=np.nan, judged=0)
     else:
         frame = frame.assign(
             usual_share=judged.usual_share[place, active],
             history=judged.history[place, active],
             surprise=judged.surprise[place, active],
             p_value=judged.p_value[place, active],
+            habit=judged.habit[place, active],
             judged=np.isfinite(judged.p_value[place]).sum(),
         )
     is_kept = (rank <= kept) | (unlike <= kept)
