@@ -186,6 +186,19 @@ def status(home: Home) -> None:
 
 
 @main.command()
+@click.option(
+    "--period", metavar="PERIOD", help="2011-11-30, 2011-W48, 2011-11 or 2011-Q4 [default: the last whole month]."
+)
+@click.option("--text", is_flag=True, help="Print the report as Markdown instead of writing a page.")
+@click.pass_obj
+def report(home: Home, period: str | None, text: bool) -> None:
+    """Write a period's report, one printable HTML page, into reports/ in the home."""
+    from retail_pipeline.console.report import print_report
+
+    print_report(home, console, period, text=text)
+
+
+@main.command()
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--format", "kind", type=click.Choice(["csv", "parquet", "xlsx"]), default="csv", show_default=True)
 @click.option("--table", "tables", multiple=True, metavar="SCHEMA.TABLE", help="Only this table; may be repeated.")

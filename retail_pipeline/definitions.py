@@ -4,11 +4,13 @@ import dagster as dg
 
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
+from retail_pipeline.assets.decisions import checks as decisions_checks
+from retail_pipeline.assets.decisions import insights, reports
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
 from retail_pipeline.assets.raw import checks as raw_checks
 from retail_pipeline.assets.raw.drops import build_raw_assets
+from retail_pipeline.assets.sales import change_contributions, correlations, expected_range, root_causes
 from retail_pipeline.assets.sales import checks as sales_checks
-from retail_pipeline.assets.sales import correlations, expected_range
 from retail_pipeline.assets.sql_assets import build_sql_assets, find_sql_tables
 from retail_pipeline.assets.table_checks import TableCheck, build_checks
 from retail_pipeline.automation.jobs import build_refresh_job
@@ -23,10 +25,18 @@ CHECKS: list[TableCheck] = [
     *core_checks.CHECKS,
     *sales_checks.CHECKS,
     *customers_checks.CHECKS,
+    *decisions_checks.CHECKS,
 ]
 
 
-FRAME_TABLES: list[FrameTable] = [correlations.TABLE, expected_range.TABLE]
+FRAME_TABLES: list[FrameTable] = [
+    correlations.TABLE,
+    expected_range.TABLE,
+    change_contributions.TABLE,
+    root_causes.TABLE,
+    insights.TABLE,
+    *reports.TABLES,
+]
 
 
 def build_defs(home: Home | None = None, resources: dict[str, object] | None = None) -> dg.Definitions:

@@ -79,6 +79,11 @@ class Home:
         return self.root / "exports"
 
     @property
+    def reports(self) -> Path:
+        """Where the pages of the reports lie."""
+        return self.root / "reports"
+
+    @property
     def dagster(self) -> Path:
         """The Dagster instance of this home, unless ``DAGSTER_HOME`` names another."""
         return Path(os.environ.get("DAGSTER_HOME") or self.root / ".dagster").absolute()

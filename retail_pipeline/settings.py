@@ -297,6 +297,29 @@ class AnomalySettings(_Section):
     products: int = Field(50, ge=0, description="how many products are judged, those of most sale lines")
 
 
+class InsightsSettings(_Section):
+    """What counts as the explanation of a change."""
+
+    members_kept: int = Field(
+        10,
+        ge=1,
+        description="members of a dimension that are shown one by one in each change; the others are summed up",
+    )
+    surprise_level: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="a member is a root cause if chance makes the most surprising of all members as surprising in no "
+        "more than this share of changes [probability]",
+    )
+    least_excess_share: Share = Field(
+        0.005, description="no root cause changes sales by less than this share of the larger of the two periods"
+    )
+    explains_most_share: Share = Field(
+        0.5, description="a root cause that explains this share of a change or more is looked into one level deeper"
+    )
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -308,6 +331,15 @@ class QualitySettings(_Section):
     fresh_within_hours: float = Field(
         36.0, ge=0.1, le=87_600, description="a table not refreshed for so long is overdue [hours]"
     )
+
+
+class ReportSettings(_Section):
+    """How many reports each run keeps up to date; 'retail report' writes any other."""
+
+    days: int = Field(7, ge=0, description="daily reports, of the last days")
+    weeks: int = Field(8, ge=0, description="weekly executive summaries, of the last weeks")
+    months: int = Field(13, ge=0, description="monthly reports, of the last months")
+    quarters: int = Field(5, ge=0, description="quarterly reports, of the last quarters")
 
 
 class ScheduleSettings(_Section):
@@ -354,7 +386,9 @@ class Settings(BaseSettings):
     core: CoreSettings = CoreSettings()
     rfm: RfmSettings = RfmSettings()
     anomalies: AnomalySettings = AnomalySettings()
+    insights: InsightsSettings = InsightsSettings()
     quality: QualitySettings = QualitySettings()
+    reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
 

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -39,6 +39,10 @@ class FrameTable:
         Modules whose change asks for a new build, beside that of ``make``.
     parameters
         Names of ``$parameters`` (settings) whose change asks for a new build.
+    is_whole
+        Whether all is there that ``make`` wrote beside the table (files, say); if not, it is made anew.
+    tell
+        What a materialisation tells beside rows and columns: pictures, a report.
     """
 
     name: str
@@ -50,6 +54,8 @@ class FrameTable:
     make: "Callable[[Warehouse], pd.DataFrame]"
     code: tuple[ModuleType, ...] = ()
     parameters: tuple[str, ...] = field(default=())
+    is_whole: Callable[[Warehouse], bool] = lambda _: True
+    tell: Callable[[Warehouse], Mapping[str, Any]] = lambda _: {}
 
     @property
     def schema(self) -> str:
@@ -83,7 +89,7 @@ def build_frame_table(warehouse: Warehouse, table: FrameTable) -> Materialisatio
     bound = {name: values[name] for name in table.parameters}
     made_by = f"{table.code_version} {sorted(bound.items())}"
     fingerprint = hashlib.sha256(made_by.encode()).hexdigest()[:16]
-    if warehouse.is_current(table.name, table.upstream, fingerprint):
+    if warehouse.is_current(table.name, table.upstream, fingerprint) and table.is_whole(warehouse):
         return warehouse.leave(table.name, row_is=table.row, upstream=table.upstream, fingerprint=fingerprint)
     with warehouse.remembered_failure(table.name):
         frame = table.make(warehouse)
@@ -115,6 +121,8 @@ def _build_asset(table: FrameTable, settings: Settings) -> dg.AssetsDefinition:
     def build(warehouse: WarehouseResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         opened = warehouse.warehouse
         built = build_frame_table(opened, table)
-        return dg.MaterializeResult(metadata=table_metadata(opened, built, table.descriptions))
+        return dg.MaterializeResult(
+            metadata={**table_metadata(opened, built, table.descriptions), **table.tell(opened)}
+        )
 
     return build

@@ -14,11 +14,16 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         "recency_days_thresholds": _as_list(settings.rfm.recency_days_thresholds),
         "frequency_thresholds": _as_list(settings.rfm.frequency_thresholds),
         "monetary_thresholds": _as_list(settings.rfm.monetary_thresholds),
+        **{f"report_{name}": kept for name, kept in settings.reports.model_dump().items()},
         "anomaly_false_alarms": settings.anomalies.false_alarms,
         "anomaly_least_days": settings.anomalies.least_days,
         "anomaly_least_orders": settings.anomalies.least_orders,
         "anomaly_members": settings.anomalies.members,
         "anomaly_products": settings.anomalies.products,
+        "members_kept": settings.insights.members_kept,
+        "surprise_level": settings.insights.surprise_level,
+        "least_excess_share": settings.insights.least_excess_share,
+        "explains_most_share": settings.insights.explains_most_share,
     }
 
 

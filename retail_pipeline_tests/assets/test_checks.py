@@ -10,6 +10,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from retail_pipeline.assets.decisions.reports import NAMES
 from retail_pipeline.assets.table_checks import TableCheck, equal_totals, look, no_rows
 from retail_pipeline.definitions import CHECKS, FRAME_TABLES
 from retail_pipeline.home import Home
@@ -39,6 +40,21 @@ TABLES = {**SQL_TABLES, **{table.name: table for table in FRAME_TABLES}}
 
 CORRUPTIONS: dict[str, list[str]] = {
     **SALES_CORRUPTIONS,
+    "decisions.insights:key_is_unique": ["insert into decisions.insights from decisions.insights limit 1"],
+    "decisions.insights:evidence_is_one_row": [
+        "update decisions.insights set evidence = 'select 1 where false' where rank = 1",
+        "update decisions.insights set evidence = 'from range(2)' where rank = 1",
+    ],
+    **{
+        f"decisions.{name}_reports:key_is_unique": [
+            f"insert into decisions.{name}_reports from decisions.{name}_reports"
+        ]
+        for name in NAMES.values()
+    },
+    **{
+        f"decisions.{name}_reports:pages_are_there": [f"update decisions.{name}_reports set file_name = 'nowhere.html'"]
+        for name in NAMES.values()
+    },
     "raw.drops:rows_reconcile": [
         "update raw.drops set rows_loaded = rows_loaded + 1, rows_read = rows_read + 1",
         "update raw.drops set rows_read = rows_read + 1",
@@ -158,6 +174,7 @@ BY_NAME = {check.full_name: check for check in CHECKS}
 NOT_BLOCKING = {
     "core.order_lines:amounts_are_in_one_currency",
     "core.order_lines:orders_are_of_one_format",
+    *(f"decisions.{name}_reports:pages_are_there" for name in NAMES.values()),
     "raw.drops:one_content_a_name",
     "raw.refused_files:every_file_is_readable",
     "raw.skipped_sheets:every_sheet_was_read",

@@ -25,6 +25,8 @@ FROM_NO_COLUMN = {
     "sales.change_drivers": {"split", "driver", "place"},
     "sales.concentration": {"of_what", "top_share", "members", "all_members"},
     "sales.customer_kpis": {"active_customers", "lapsed_customers"},
+    "sales.member_days": {"dimension"},
+    "sales.member_periods": {"frequency"},
     "sales.period_figures": {"frequency"},
     "sales.repurchase": {"dimension", "within_days", "customers"},
 }

@@ -1,5 +1,6 @@
 """Checks on the sales marts: each one's total is that of core, to the last digit, and parts make up the whole."""
 
+from retail_pipeline.assets.sales.change_contributions import DIMENSIONS
 from retail_pipeline.assets.table_checks import TableCheck, equal_totals, no_rows, unique_key
 
 REBUILD = "'retail run --full' builds all tables anew; if that does not help, please report it."
@@ -31,6 +32,11 @@ KEYS = {
     "correlations": ("grain", "measure_a", "measure_b"),
     "expected_range": ("dimension", "member", "measure", "frequency", "period"),
     "anomalies": ("dimension", "member", "measure", "frequency", "period"),
+    "order_members": ("order_id", "date_day"),
+    "member_days": ("dimension", "member", "date_day"),
+    "member_periods": ("frequency", "period", "dimension", "member"),
+    "change_contributions": ("frequency", "period", "path"),
+    "root_causes": ("frequency", "period"),
 }
 PERIODS = ("daily", "weekly", "monthly", "quarterly")
 
@@ -171,6 +177,171 @@ CHECKS: list[TableCheck] = [
         where frequency <> 'day'
         group by frequency
         having count(*) > 1
+        """,
+        remedy=REBUILD,
+    ),
+    equal_totals(
+        "sales.order_members",
+        "total_equals_orders",
+        "orders, units, sales, discounts and returns are those of all orders, to the last digit",
+        f"select {BOOKED} from sales.order_members",
+        ORDER_DAYS,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.member_days",
+        "members_make_up_each_day",
+        "in each dimension the members' figures add up to those of the day, to the last digit",
+        f"""
+        with dimensions as (
+            select unnest({list(DIMENSIONS)}) as dimension
+        ),
+
+        sums as (
+            select dimension, date_day, sum(orders) as orders, sum(lines) as lines, sum(units) as units,
+                sum(gross_sales) as gross_sales, sum(discounts) as discounts, sum(returns) as returns,
+                sum(net_sales) as net_sales
+            from sales.member_days
+            group by dimension, date_day
+        )
+
+        select daily.date_day, dimensions.dimension, daily.net_sales, sums.net_sales as net_sales_of_members
+        from sales.daily as daily
+        cross join dimensions
+        left join sums on daily.date_day = sums.date_day and dimensions.dimension = sums.dimension
+        where coalesce(sums.net_sales, 0) <> daily.net_sales
+            or coalesce(sums.gross_sales, 0) <> daily.gross_sales
+            or coalesce(sums.discounts, 0) <> daily.discounts
+            or coalesce(sums.returns, 0) <> daily.returns
+            or coalesce(sums.units, 0) <> daily.units
+            or coalesce(sums.lines, 0) <> daily.lines
+            or (dimensions.dimension not in ('product', 'category') and coalesce(sums.orders, 0) <> daily.orders)
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.member_periods",
+        "members_make_up_each_period",
+        "in each of seven dimensions the members' figures add up to those of the period, to the last digit",
+        f"""
+        with dimensions as (
+            select unnest({list(DIMENSIONS)}) as dimension
+        ),
+
+        sums as (
+            select frequency, period, dimension, sum(orders) as orders, sum(units) as units,
+                sum(gross_sales) as gross_sales, sum(discounts) as discounts, sum(returns) as returns,
+                sum(net_sales) as net_sales
+            from sales.member_periods
+            group by frequency, period, dimension
+        )
+
+        select periods.frequency, periods.period, dimensions.dimension, periods.net_sales,
+            sums.net_sales as net_sales_of_members
+        from sales.period_figures as periods
+        cross join dimensions
+        left join sums
+            on periods.frequency = sums.frequency
+            and periods.period = sums.period
+            and dimensions.dimension = sums.dimension
+        where periods.frequency <> 'day'
+            and (
+                coalesce(sums.net_sales, 0) <> periods.net_sales
+                or coalesce(sums.gross_sales, 0) <> periods.gross_sales
+                or coalesce(sums.discounts, 0) <> periods.discounts
+                or coalesce(sums.returns, 0) <> periods.returns
+                or coalesce(sums.units, 0) <> periods.units
+                or (dimensions.dimension not in ('product', 'category') and coalesce(sums.orders, 0) <> periods.orders)
+            )
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.change_contributions",
+        "members_sum_to_the_change",
+        "the members of each dimension, with all others, add up to the change they are part of, to the last digit",
+        """
+        select frequency, period, depth, dimension, sum(change) as changes, min(whole_change) as change
+        from sales.change_contributions
+        group by frequency, period, depth, dimension
+        having sum(change) <> min(whole_change) or min(whole_change) <> max(whole_change)
+            or sum(net_sales - net_sales_before) <> sum(change)
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.change_contributions",
+        "changes_are_those_of_the_periods",
+        "each change between two whole periods is divided by all seven dimensions, and no other is, to the last digit",
+        f"""
+        with dimensions as (
+            select unnest({list(DIMENSIONS)}) as dimension
+        ),
+
+        changes as (
+            select changes.frequency, changes.period, changes.net_sales - before.net_sales as change
+            from sales.period_figures as changes
+            join sales.period_figures as before
+                on changes.frequency = before.frequency
+                and before.last_day = changes.period - 1
+                and not before.is_partial
+            where changes.frequency <> 'day' and not changes.is_partial
+        ),
+
+        wanted as (
+            select changes.frequency, changes.period, dimensions.dimension, changes.change
+            from changes
+            cross join dimensions
+        ),
+
+        divided as (
+            select frequency, period, dimension, sum(change) as change
+            from sales.change_contributions
+            where depth = 1
+            group by frequency, period, dimension
+        )
+
+        select wanted.frequency, wanted.period, wanted.dimension, wanted.change, divided.change as divided
+        from wanted
+        full join divided
+            on wanted.frequency = divided.frequency
+            and wanted.period = divided.period
+            and wanted.dimension = divided.dimension
+        where wanted.period is null or wanted.change <> coalesce(divided.change, 0)
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.change_contributions",
+        "parts_sum_to_their_cause",
+        "what a root cause is divided into is its own change, to the last digit",
+        """
+        select frequency, period, path, whole_change, cause_change
+        from (
+            select *, max(case when depth = 1 and is_root_cause then change end) over (partition by frequency, period)
+                as cause_change
+            from sales.change_contributions
+        )
+        where depth = 2 and whole_change is distinct from cause_change
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "sales.root_causes",
+        "causes_are_contributions",
+        "each cause is the root cause of sales.change_contributions, dated within its two periods",
+        """
+        select causes.frequency, causes.period, causes.path, causes.began_on, causes.ended_on
+        from sales.root_causes as causes
+        full join (
+            select frequency, period, change from sales.change_contributions where depth = 1 and is_root_cause
+        ) as named on causes.frequency = named.frequency and causes.period = named.period
+        where causes.cause_change is distinct from named.change
+            or causes.member is not null and (
+                causes.began_on is null or causes.ended_on is null
+                or causes.began_on < causes.period_before or causes.ended_on > causes.last_day
+                or causes.ended_on < causes.began_on
+            )
         """,
         remedy=REBUILD,
     ),

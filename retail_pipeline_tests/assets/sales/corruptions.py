@@ -3,7 +3,7 @@
 KEYED = (
     "order_days", "period_figures", "daily", "weekly", "monthly", "quarterly", "by_product", "by_hour",
     "cohort_retention", "customer_kpis", "concentration", "kpis", "product_days", "change_drivers",
-    "correlations",
+    "correlations", "order_members", "member_days", "member_periods", "change_contributions", "root_causes",
 )  # fmt: skip
 MEMBERS = ("by_country", "by_channel")
 PERIODS = ("daily", "weekly", "monthly", "quarterly")
@@ -11,14 +11,12 @@ BOOKED = ("orders", "units", "gross_sales", "discounts", "returns")
 A_RANGE = "'day', date '2010-12-01', {value}, {expected}, 1, 3, {score}, 0.01, {q}, null, false, {outside}"
 """The end of a row of sales.expected_range: the good store is too small to have any."""
 SHARED = (*MEMBERS, "by_product", "by_category")
+WHOLE = ("orders", "units", "customers", "lines")
 
 
 def _a_bit_more(table: str, *columns: str) -> list[str]:
     """Each column raised by the smallest amount there is."""
-    return [
-        f"update sales.{table} set {column} = {column} + {1 if column in ('orders', 'units', 'customers') else 0.0001}"
-        for column in columns
-    ]
+    return [f"update sales.{table} set {column} = {column} + {1 if column in WHOLE else 0.0001}" for column in columns]
 
 
 def _ranges(names: str, *, rows: int = 1, **changes: object) -> str:
@@ -74,6 +72,43 @@ CORRUPTIONS: dict[str, list[str]] = {
     "sales.change_drivers:changes_are_those_of_the_periods": [
         "update sales.change_drivers set change = change + 0.0001",
         "delete from sales.change_drivers where period = date '2011-01-01'",
+    ],
+    "sales.order_members:total_equals_orders": [
+        *_a_bit_more("order_members", *BOOKED),
+        "delete from sales.order_members where order_id = '4'",
+    ],
+    "sales.member_days:members_make_up_each_day": [
+        *(f"{harm} where dimension = 'segment'" for harm in _a_bit_more("member_days", *BOOKED, "lines", "net_sales")),
+        "delete from sales.member_days where dimension = 'product' and member = 'P'",
+        "delete from sales.member_days",
+    ],
+    "sales.member_periods:members_make_up_each_period": [
+        *(f"{harm} where dimension = 'weekday'" for harm in _a_bit_more("member_periods", *BOOKED, "net_sales")),
+        "delete from sales.member_periods where dimension = 'category'",
+        "delete from sales.member_periods",
+    ],
+    "sales.change_contributions:members_sum_to_the_change": [
+        "update sales.change_contributions set change = change + 0.0001 where dimension = 'country'",
+        "update sales.change_contributions set net_sales = net_sales + 0.0001 where dimension = 'country'",
+        "update sales.change_contributions set whole_change = whole_change + 0.0001 where member = 'MUG1'",
+    ],
+    "sales.change_contributions:changes_are_those_of_the_periods": [
+        "update sales.change_contributions set change = change + 0.0001, whole_change = whole_change + 0.0001",
+        "delete from sales.change_contributions where dimension = 'weekday'",
+        "update sales.change_contributions set period = period + 1",
+        "delete from sales.change_contributions",
+    ],
+    "sales.change_contributions:parts_sum_to_their_cause": [
+        "insert into sales.change_contributions by name "
+        "select * replace (2 as depth, path || ' > all' as path) from sales.change_contributions",
+    ],
+    "sales.root_causes:causes_are_contributions": [
+        "update sales.change_contributions set is_root_cause = true where dimension = 'country'",
+        "update sales.root_causes set cause_change = 1",
+        "update sales.root_causes set member = 'France', began_on = period, ended_on = last_day + 1",
+        "update sales.root_causes set member = 'France', began_on = period_before - 1, ended_on = last_day",
+        "update sales.root_causes set member = 'France', began_on = last_day, ended_on = period",
+        "update sales.root_causes set member = 'France'",
     ],
     "sales.by_category:money_equals_products": [
         "update sales.by_category set products = products + 1",

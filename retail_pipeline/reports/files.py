@@ -1,0 +1,53 @@
+"""Where reports lie, and writing them at one stroke."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from retail_pipeline.reports.contents import Contents
+from retail_pipeline.reports.page import render_page
+from retail_pipeline.reports.periods import Period
+from retail_pipeline.reports.sentences import Read, Row
+
+
+def read_rows(connection: duckdb.DuckDBPyConnection) -> Read:
+    """A function that runs queries on a connection and returns their rows by column name."""
+
+    def read(query: str) -> list[Row]:
+        result = connection.execute(query)
+        names = [column[0] for column in result.description or []]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    return read
+
+
+def report_path(folder: Path, period: Period) -> Path:
+    """A period's file: ``reports/month/2011-11.html``."""
+    return folder / period.frequency / f"{period.name}.html"
+
+
+def write_report(folder: Path, contents: Contents, render: Callable[[Contents], str] = render_page) -> Path:
+    """Write a report's page, wholly or not at all; returns its path."""
+    path = report_path(folder, contents.period)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(render(contents), encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+@cache
+def page_code() -> str:
+    """A hash of the code and templates that make the pages: with it the pages change."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted((*folder.glob("*.py"), *folder.glob("templates/*"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
