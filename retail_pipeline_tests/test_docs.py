@@ -47,6 +47,16 @@ def test_every_example_query_of_the_readme_runs(small_store: Home) -> None:
             snapshot.execute(query).fetchall()
 
 
+def test_every_query_of_the_questions_page_runs_and_finds_something(small_store: Home) -> None:
+    blocks = re.findall(r"(?:^    .*\n)+", (ROOT / "docs" / "questions.md").read_text(), re.MULTILINE)
+    assert len(blocks) > 8
+    with open_snapshot(small_store) as snapshot:
+        answers = [snapshot.execute(block).fetchall() for block in blocks]
+    silent = [block for block, rows in zip(blocks, answers, strict=True) if not rows]
+    rare = ("sales.root_causes", "sales.anomalies")  # a small quiet shop may have none
+    assert [block for block in silent if not any(table in block for table in rare)] == []
+
+
 def test_readme_names_every_command_it_shows() -> None:
     shown = set(re.findall(r"retail ([a-z]+)", README)) - {"analytics"}
     assert shown <= set(main.commands)

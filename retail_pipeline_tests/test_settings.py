@@ -15,7 +15,7 @@ from retail_pipeline.errors import SettingsError
 from retail_pipeline.home import Home
 from retail_pipeline.settings import OWN_FORMATS, ScheduleSettings, Settings, load_settings
 
-SECTIONS = "anomalies, core, currency, formats, ingest, privacy, quality, rfm, schedule, warehouse"
+SECTIONS = ", ".join(sorted(Settings.model_fields))
 IN_THE_ENVIRONMENT = SECTIONS.replace("formats, ", "")
 
 

@@ -34,6 +34,8 @@ YEARLY_DAYS = 15
 WEEKS_OF_A_YEAR = 52
 NORMAL_BEGINS, NORMAL_RATE = 1.2816, 0.4894
 """Of the size of a standard normal score: its quantile at 80 %, and the distance from it to that at 95 % over log 4."""
+LIKELY = 0.1
+"""The share of days outside the narrower range, which is for pictures."""
 MOST_RATE = 0.75
 """Scores that thin out more slowly are anomalies, not chance."""
 _PASSES, _FILLINGS, _OUTER_PASSES = 3, 2, 6
@@ -164,7 +166,8 @@ def judge(expectations: pd.DataFrame, level: float) -> pd.DataFrame:
     -------
     DataFrame
         The rows with ``score`` (how many standard deviations from the nearer of what was expected and what is usual),
-        its two-sided ``p_value``, ``lower`` and ``upper``.
+        its two-sided ``p_value``, ``lower`` and ``upper``, and ``likely_lower`` and ``likely_upper`` of the narrower
+        range in which nine of ten days lie.
     """
     judged = expectations.copy()
     shift = np.where(judged["is_count"], 0.375, 0.0)
@@ -177,13 +180,14 @@ def judge(expectations: pd.DataFrame, level: float) -> pd.DataFrame:
         score = np.where(spread > 0, beyond / spread, 0.0)
         plain = np.where(spread > 0, (value - middles[:, 1]) / spread, 0.0)
     tail = _Tail.of(plain[low == high])
-    reach = tail.score(level) * spread
-    lower, upper = _square(low - reach) - shift, _square(high + reach) - shift
     judged["score"] = score
     judged["p_value"] = tail.p_value(score)
-    lower = np.where(judged["is_count"], np.maximum(lower, 0), lower)
-    judged["lower"] = np.where(judged["may_be_nothing"], np.minimum(lower, np.minimum(judged["value"], 0)), lower)
-    judged["upper"] = upper
+    for prefix, share in (("", level), ("likely_", max(level, LIKELY))):
+        reach = tail.score(share) * spread
+        lower = _square(low - reach) - shift
+        lower = np.where(judged["is_count"], np.maximum(lower, 0), lower)
+        lower = np.where(judged["may_be_nothing"], np.minimum(lower, np.minimum(judged["value"], 0)), lower)
+        judged[f"{prefix}lower"], judged[f"{prefix}upper"] = lower, _square(high + reach) - shift
     return judged
 
 

@@ -20,7 +20,8 @@ from retail_pipeline.analytics.anomalies import (
 from retail_pipeline.analytics.occasions import near_occasions, occasions
 
 COLUMNS = (
-    "dimension", "member", "measure", "frequency", "period", "value", "expected", "lower", "upper", "score", "p_value",
+    "dimension", "member", "measure", "frequency", "period", "value", "expected", "lower", "upper",
+    "likely_lower", "likely_upper", "score", "p_value",
     "q_value", "occasion", "is_missing_day", "is_outside",
 )  # fmt: skip
 COUNTS = ("orders", "lines")

@@ -40,15 +40,16 @@ def periods_chart(history: Sequence[Row], period: Period) -> str:
 
 
 def days_chart(days: Sequence[Row], period: Period) -> str:
-    """Net sales day by day over their expected range; days outside are marked."""
+    """Net sales day by day over the range in which nine of ten lie; anomalies are marked."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     with _drawing(7.2, 2.4) as (axes, text):
-        known = [row for row in days if row["lower"] is not None]
+        known = [row for row in days if row["likely_lower"] is not None]
         if known:
             axes.fill_between(
-                [row["date_day"] for row in known], [row["lower"] for row in known], [row["upper"] for row in known],
-                color=BLUE, alpha=0.15, linewidth=0, label="expected range",
+                [row["date_day"] for row in known], [row["likely_lower"] for row in known],
+                [row["likely_upper"] for row in known],
+                color=BLUE, alpha=0.15, linewidth=0, label="likely range",
             )  # fmt: skip
             axes.plot(
                 [row["date_day"] for row in known], [row["expected"] for row in known],
@@ -62,7 +63,7 @@ def days_chart(days: Sequence[Row], period: Period) -> str:
         if outside:
             axes.plot(
                 [row["date_day"] for row in outside], [float(row["net_sales"]) for row in outside],
-                linestyle="", marker="o", markersize=6, color=RED, label="outside it",
+                linestyle="", marker="o", markersize=6, color=RED, label="anomaly",
             )  # fmt: skip
         locator = AutoDateLocator()  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)

@@ -35,7 +35,7 @@ order by period desc
 limit {most}
 """
 DAYS = """
-select daily.date_day, daily.net_sales, daily.is_partial, ranges.expected, ranges.lower, ranges.upper,
+select daily.date_day, daily.net_sales, daily.is_partial, ranges.expected, ranges.likely_lower, ranges.likely_upper,
     coalesce(ranges.is_outside, false) as is_outside
 from sales.daily as daily
 left join sales.expected_range as ranges

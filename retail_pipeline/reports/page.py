@@ -149,7 +149,7 @@ def _charts(contents: Contents) -> list[Chart]:
     made.append(
         Chart(
             "Net sales by day" + (", the last four weeks" if period.frequency == "day" else ""),
-            f"{money}; the band is what season, weekday, trend and holidays made likely",
+            f"{money}; nine of ten days lie in the band, by season, weekday, trend and holidays",
             charts.days_chart(contents.days, period),
         )
     )

@@ -111,6 +111,8 @@ def test_an_outage_does_not_widen_the_range(quiet: pd.DataFrame) -> None:
     names = ["dimension", "member", "measure", "frequency", "period"]
     both = quiet.set_index(names).join(found.set_index(names), rsuffix="_after", how="inner").reset_index()
     both = both[(both["measure"] == "orders") & (both["member"] == "total") & (both["frequency"] == "day")]
+    assert (both["likely_lower"] >= both["lower"]).all()
+    assert (both["likely_upper"] <= both["upper"]).all()
     width, after = both["upper"] - both["lower"], both["upper_after"] - both["lower_after"]
     assert (after / width).median() == pytest.approx(1, abs=0.05)
 

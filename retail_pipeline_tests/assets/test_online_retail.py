@@ -7,6 +7,7 @@ itself by other means; where a figure is not in it, the csv's rows are counted h
 import csv
 import gzip
 import io
+import re
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -181,6 +182,15 @@ def test_gross_gives_the_figures_of_the_usual_filter(gross: Warehouse) -> None:
         "customers": 4_338,
         "products": 3_665,
         "revenue": Decimal("8911407.904"),
+    }
+
+
+def test_the_query_of_the_questions_page_gives_the_published_sales_by_country(gross: Warehouse) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "questions.md").read_text()
+    (query,) = [block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if "orders.country" in block]
+    rows = {row["country"]: row["revenue"] for row in rows_of(gross, query)}
+    assert {country: rows[country] for country in TOP_COUNTRIES_GROSS} == {
+        country: Decimal(amount) for country, amount in TOP_COUNTRIES_GROSS.items()
     }
 
 

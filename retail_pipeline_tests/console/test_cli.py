@@ -46,17 +46,25 @@ def retail(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
 
 
-@pytest.fixture
-def published(home: Home) -> Home:
-    """A home with three lines published."""
+@pytest.fixture(scope="session")
+def published_once(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with three lines published, to be copied."""
+    home = Home(tmp_path_factory.mktemp("published") / "store").create()
     write_drop(home, "may.csv", canonical(LINES))
     assert refresh(home).success
     return home
 
 
+@pytest.fixture
+def published(published_once: Home, home: Home) -> Home:
+    """A home with three lines published."""
+    shutil.copytree(published_once.root, home.root, symlinks=True, dirs_exist_ok=True)
+    return home
+
+
 def test_help_lists_every_command() -> None:
     output = retail("--help").output
-    for command in ("demo", "run", "add", "drops", "ui", "sql", "status", "export", "simulate"):
+    for command in ("demo", "run", "add", "drops", "ui", "sql", "status", "report", "export", "simulate"):
         assert f"\n  {command} " in output
 
 
@@ -151,6 +159,38 @@ def test_wrong_settings_and_options_are_told_though_there_is_nothing_to_do(home:
     assert retail("run", "--reload", "may.csv").exit_code == 2
     home.settings_file.write_text("[core]\nrevenue_polcy = 'net'\n")
     assert retail("run").exit_code == 2
+
+
+def test_report_writes_the_page_of_a_period_and_says_how_it_begins(published: Home) -> None:
+    result = retail("report", "--period", "2024-05-03")
+    assert result.exit_code == 0
+    assert "Net sales of Friday 3 May 2024 were 14.00 from 1 order" in result.output.replace("\n", " ")
+    page = published.reports / "day" / "2024-05-03.html"
+    assert f"Written: {page}" in result.output
+    assert "14.00" in page.read_text()
+
+
+def test_report_prints_as_text_and_takes_the_last_whole_period_there_is(published: Home) -> None:
+    result = retail("report", "--text")
+    assert result.exit_code == 0
+    assert result.output.startswith("## Daily report: ")
+    assert "| Net sales |" in result.output
+
+
+@pytest.mark.parametrize(
+    ("period", "said"),
+    [("May", "is no period"), ("2023-05", "reach from 2024-05-01 to 2024-05-03"), ("2024-13", "calendar")],
+)
+def test_report_of_no_period_is_asked_wrongly(published: Home, period: str, said: str) -> None:
+    result = retail("report", "--period", period)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
+def test_report_before_the_first_run_says_what_to_do(home: Home) -> None:
+    result = retail("report")
+    assert result.exit_code == 1
+    assert "retail run" in result.output
 
 
 def test_an_error_that_is_meant_to_be_shown_is_and_not_its_cause(

@@ -1,6 +1,6 @@
-"""The tables of the package, built as a run builds them but without Dagster."""
+"""The tables of the package that are kept up to date by keys, built as a run builds them but without Dagster."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from graphlib import TopologicalSorter
 
 from retail_pipeline.assets.raw.drops import write_formats
@@ -10,7 +10,21 @@ from retail_pipeline.ingest.loader import load_drops
 from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
 
-PACKAGE = {table.name: table for table in find_sql_tables()}
+SQL_TABLES = {table.name: table for table in find_sql_tables()}
+
+
+def _with_upstream(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        if name in SQL_TABLES:
+            yield name
+            yield from _with_upstream(SQL_TABLES[name].upstream)
+
+
+PACKAGE = {
+    name: SQL_TABLES[name]
+    for name in sorted({*_with_upstream([name for name, table in SQL_TABLES.items() if table.incremental])})
+}
+"""The incremental tables and what they are made from: all others are made anew from these."""
 LINEAGE = TopologicalSorter({name: table.upstream for name, table in PACKAGE.items()})
 BUILD_ORDER = [name for name in LINEAGE.static_order() if name in PACKAGE]
 
@@ -34,7 +48,7 @@ FROM_NO_COLUMN = {
 
 
 def build_package(warehouse: Warehouse, reload: Sequence[str] = ()) -> dict[str, str]:
-    """Load new drops and build every table file; the mode in which each table was built."""
+    """Load new drops and build these tables; the mode in which each was built."""
     load_drops(warehouse, reload)
     write_formats(warehouse)
     parameters = sql_parameters(warehouse.settings)

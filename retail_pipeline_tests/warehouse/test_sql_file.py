@@ -6,11 +6,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from retail_pipeline.assets.sql_assets import find_sql_tables
 from retail_pipeline.errors import SqlFileError
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.sql_file import SqlTable, read_sql_table
 from retail_pipeline_tests.stores import canonical, opened, write_drop
-from retail_pipeline_tests.warehouse.package_tables import FROM_NO_COLUMN, PACKAGE, build_package
+from retail_pipeline_tests.tables import build_tables
+from retail_pipeline_tests.warehouse.package_tables import FROM_NO_COLUMN
 from retail_pipeline_tests.warehouse.table_files import table_file, write_file
 
 GOOD_HEADER = "row: a thing\nkey: [a]\ncolumns:\n  a: what a holds"
@@ -247,8 +249,8 @@ def test_every_column_of_every_table_of_the_package_has_a_lineage_but_counts_of_
     lines = [["O1", "2024-01-01 10:00:00", "C1", "P1", "one", 1, "2.50", "UK"]]
     write_drop(home, "a.csv", canonical(lines))
     with opened(home) as warehouse:
-        build_package(warehouse)
-        for table in PACKAGE.values():
+        build_tables(warehouse)
+        for table in find_sql_tables():
             upstream = {name: warehouse.columns(name) for name in table.upstream}
             assert all(upstream.values()), f"{table.name} reads a table that is not there"
             sources = table.column_sources(upstream)

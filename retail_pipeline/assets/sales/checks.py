@@ -218,6 +218,7 @@ CHECKS: list[TableCheck] = [
             or (dimensions.dimension not in ('product', 'category') and coalesce(sums.orders, 0) <> daily.orders)
         """,
         remedy=REBUILD,
+        beside=("sales.daily",),
     ),
     no_rows(
         "sales.member_periods",
@@ -428,6 +429,7 @@ CHECKS: list[TableCheck] = [
         select dimension, member, measure, frequency, period, value, expected, lower, upper, score, is_outside
         from sales.expected_range
         where (expected between lower and upper) is not true
+            or (likely_lower >= lower and likely_upper <= upper) is not true
             or (is_outside = (value not between lower and upper)) is not true
             or (is_outside and sign(score) <> sign(value - expected))
             or (p_value between 0 and 1) is not true

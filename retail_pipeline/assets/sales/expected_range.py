@@ -142,6 +142,8 @@ TABLE = FrameTable(
         "expected": ("double", "what was expected [as value]"),
         "lower": ("double", "lower end of the range [as value]"),
         "upper": ("double", "upper end of the range [as value]"),
+        "likely_lower": ("double", "lower end of the narrower range in which nine of ten periods lie [as value]"),
+        "likely_upper": ("double", "its upper end [as value]"),
         "score": ("double", "robust standard deviations from what was expected, on the square-root scale"),
         "p_value": ("double", "share of periods that chance takes as far"),
         "q_value": ("double", "share of false ones among all in the table that are as far (Benjamini-Hochberg)"),

@@ -8,7 +8,7 @@ KEYED = (
 MEMBERS = ("by_country", "by_channel")
 PERIODS = ("daily", "weekly", "monthly", "quarterly")
 BOOKED = ("orders", "units", "gross_sales", "discounts", "returns")
-A_RANGE = "'day', date '2010-12-01', {value}, {expected}, 1, 3, {score}, 0.01, {q}, null, false, {outside}"
+A_RANGE = "'day', date '2010-12-01', {value}, {expected}, 1, 3, {likely}, 3, {score}, 0.01, {q}, null, false, {outside}"
 """The end of a row of sales.expected_range: the good store is too small to have any."""
 SHARED = (*MEMBERS, "by_product", "by_category")
 WHOLE = ("orders", "units", "customers", "lines")
@@ -21,7 +21,7 @@ def _a_bit_more(table: str, *columns: str) -> list[str]:
 
 def _ranges(names: str, *, rows: int = 1, **changes: object) -> str:
     """The statement that adds a row, right but for the changes, to sales.expected_range, or the same one twice."""
-    values = {"value": 2, "expected": 2, "score": 0, "q": 0.02, "outside": False} | changes
+    values = {"value": 2, "expected": 2, "likely": 1, "score": 0, "q": 0.02, "outside": False} | changes
     return f"insert into sales.expected_range select {names}, {A_RANGE.format(**values)} from range({rows})"
 
 
@@ -136,6 +136,7 @@ CORRUPTIONS: dict[str, list[str]] = {
         for change in (
             {"expected": 3.5},
             {"expected": "null"},
+            {"likely": 0.5},
             {"value": 4},
             {"outside": True},
             {"outside": "null"},
