@@ -5,31 +5,17 @@ import errno
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import duckdb
 
 from retail_pipeline.errors import SelectionError, UnreadableDropError
 from retail_pipeline.ingest.drops import DroppedFile, list_drops, settled_drops
-from retail_pipeline.ingest.formats.known import known_formats
+from retail_pipeline.ingest.ledger import Ledger
 from retail_pipeline.ingest.privacy import require_same_key
 from retail_pipeline.ingest.raw_tables import REFUSED_FILES, create_raw_tables
-from retail_pipeline.ingest.read_ahead import (
-    PARQUET_MAGIC,
-    SCRATCH_PREFIX,
-    ZIP_MAGIC,
-    ReadAhead,
-    ReadFile,
-    TextReading,
-    is_text,
-    readable_path,
-    tell_text,
-)
-from retail_pipeline.ingest.read_csv import stage_text
-from retail_pipeline.ingest.read_parquet import stage_parquet
-from retail_pipeline.ingest.read_workbook import stage_workbook
+from retail_pipeline.ingest.read_ahead import SCRATCH_PREFIX, ReadAhead, ReadFile
+from retail_pipeline.ingest.stage_file import stage, text_reading
 from retail_pipeline.ingest.staged import Staged
-from retail_pipeline.ingest.unpack import unpack_lines
 from retail_pipeline.ingest.write_drop import (
     CHANGED_TABLES,
     enter_drops,
@@ -136,7 +122,7 @@ class _Loading:
     refusals: list[tuple[str, str, str]] = field(default_factory=list)
     hashes: dict[tuple[str, str], str] = field(default_factory=dict)
     waiting: list[_Waiting] = field(default_factory=list)
-    ledger: list[tuple[str, str, str, int]] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=lambda: Ledger([]))
 
     def load(self, drops: Sequence[DroppedFile]) -> None:
         """Load what is new among the files."""
@@ -208,7 +194,7 @@ class _Loading:
 
     def find_loaded(self, digest: str) -> str | None:
         """The name under which bytes are loaded; None if they are not."""
-        return next((name for name, _, sha256, _ in self.ledger if sha256 == digest), None)
+        return self.ledger.names.get(digest)
 
     def _is_known_unread(self, drop: DroppedFile) -> bool:
         """Whether a file is loaded, and nobody has written to it since."""
@@ -216,14 +202,11 @@ class _Loading:
         return bool(digest) and drop.name not in self.reload and self.find_loaded(digest) == drop.name
 
     def _read_ledger(self) -> None:
-        self.ledger = self.warehouse.execute("select file_name, drop_id, sha256, bytes from raw.drops").fetchall()
-
-    def _earlier(self, drop: DroppedFile) -> list[tuple[str, str, str, int]]:
-        """The drops of which a file may be the continuation: those of its name, and of files that are gone."""
-        return [row for row in self.ledger if row[0] == drop.name or row[0] not in self.present]
+        rows = self.warehouse.execute("select file_name, drop_id, sha256, bytes from raw.drops").fetchall()
+        self.ledger = Ledger(rows, self.present)
 
     def _sizes_of_earlier(self, drop: DroppedFile) -> list[int]:
-        return [size for *_, size in self._earlier(drop)]
+        return [entry.size for entry in self.ledger.earlier(drop)]
 
     def _find_replaced(self, drop: DroppedFile, read: ReadFile) -> list[str]:
         """The drops whose lines go when a file is loaded.
@@ -234,11 +217,12 @@ class _Loading:
         """
         again = drop.name in self.reload
         replaced = {
-            drop_id
-            for name, drop_id, sha256, size in self._earlier(drop)
-            if (again and name == drop.name) or (sha256 != read.sha256 and read.starts.get(size) == sha256)
+            entry.drop_id
+            for entry in self.ledger.earlier(drop)
+            if (again and entry.file_name == drop.name)
+            or (entry.sha256 != read.sha256 and read.starts.get(entry.size) == entry.sha256)
         }
-        own = {drop_id for _, drop_id, _, _ in self.ledger if drop_id == read.sha256[:16]}
+        own = {read.sha256[:16]} if self.find_loaded(read.sha256) else set()
         return sorted(replaced | own)
 
     def _load_waiting(self) -> None:
@@ -294,62 +278,6 @@ class _Loading:
         self.report.refused[drop.name] = reason
         self.refusals.append((drop.name, digest, reason))
         self.say(f"Refused: {reason}")
-
-
-def stage(
-    warehouse: Warehouse,
-    path: Path,
-    scratch: Path,
-    say: Callable[[str], None],
-    read: ReadFile | None = None,
-    number: int = 0,
-) -> list[Staged]:
-    """Stage a file by what its bytes say it is, whatever its name.
-
-    Parameters
-    ----------
-    read
-        What was read of it ahead, into the same ``scratch``.
-    number
-        Of the file among texts that are staged at once.
-
-    Raises
-    ------
-    UnreadableDropError
-        when it is of no known kind or format.
-    """
-    if read is not None and read.fault is not None:
-        raise read.fault
-    path = readable_path(path, scratch)
-    if read is not None and read.records is not None:
-        staged = [stage_text(warehouse, read.records, number)]
-    elif is_text(path):
-        staged = [stage_text(warehouse, tell_text(path, scratch, text_reading(warehouse)))]
-    else:
-        staged = _stage_other(warehouse, path, say)
-    for place, part in enumerate(staged):
-        unpack_lines(warehouse, part, number + place)
-    return staged
-
-
-def text_reading(warehouse: Warehouse) -> TextReading:
-    """How a warehouse reads texts."""
-    return TextReading(
-        known_formats(warehouse.settings),
-        int(warehouse.settings.ingest.max_unpacked_gib * 2**30),
-        int(warehouse.value("select current_setting('threads')")),
-    )
-
-
-def _stage_other(warehouse: Warehouse, path: Path, say: Callable[[str], None]) -> list[Staged]:
-    formats = known_formats(warehouse.settings)
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start == PARQUET_MAGIC:
-        return [stage_parquet(warehouse, path, formats)]
-    if start == ZIP_MAGIC and path.suffix.lower() == ".zip":
-        raise UnreadableDropError(f"{path.name} is a zip archive. Unpack it and add the files in it.")
-    return stage_workbook(warehouse, path, formats, say)
 
 
 def _load(warehouse: Warehouse, waiting: Sequence[_Waiting], say: Callable[[str], None]) -> list[LoadedDrop]:

@@ -89,8 +89,7 @@ class ReadAhead:
         """Stop reading, and remove the copies of what nobody asked for."""
         self._thread.shutdown(cancel_futures=True)
         for _, future in self._begun:
-            if not future.cancelled() and not future.exception():
-                future.result().remove_copies()
+            _remove_copies(future)
 
     def read(self, drop: DroppedFile, prefixes: Sequence[int]) -> ReadFile:
         """A file as it was read ahead, or read now if it was not.
@@ -104,7 +103,7 @@ class ReadAhead:
             return _read(drop, self._work, self._reading, prefixes)
         while self._begun[0][0] != drop:
             _, passed = self._begun.popleft()
-            passed.result().remove_copies()
+            _remove_copies(passed)
         _, future = self._begun.popleft()
         try:
             found = future.result()
@@ -123,6 +122,12 @@ class ReadAhead:
             drop = self._waiting.popleft()
             task = self._thread.submit(_read, drop, self._work, self._reading, self._prefixes(drop))
             self._begun.append((drop, task))
+
+
+def _remove_copies(task: Future[ReadFile]) -> None:
+    """Remove the copies that a task makes, which nobody wants any more."""
+    if not task.cancelled() and not task.exception():
+        task.result().remove_copies()
 
 
 def readable_path(path: Path, scratch: Path) -> Path:
