@@ -13,7 +13,7 @@ from retail_pipeline.console.staged_file import FileReport, StagedFile
 from retail_pipeline.ingest.formats import Recognised
 from retail_pipeline.ingest.formats.base import TRANSACTIONS
 from retail_pipeline.ingest.formats.known import known_formats
-from retail_pipeline.ingest.loader import OLE_MAGIC, PARQUET_MAGIC, ZIP_MAGIC
+from retail_pipeline.ingest.read_ahead import OLE_MAGIC, PARQUET_MAGIC, ZIP_MAGIC
 from retail_pipeline.ingest.read_csv import find_header
 from retail_pipeline.ingest.text_files import as_utf8, is_gzip
 

@@ -16,9 +16,9 @@ from retail_pipeline.errors import UnreadableDropError
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.formats import Recognised
 from retail_pipeline.ingest.formats.base import DATE, TIMESTAMP
-from retail_pipeline.ingest.loader import stage
 from retail_pipeline.ingest.parse_lines import LineParser
 from retail_pipeline.ingest.privacy import Pseudonyms
+from retail_pipeline.ingest.stage_file import stage
 from retail_pipeline.ingest.staged import Reject, SkippedSheet, Staged
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.warehouse import Warehouse

@@ -16,7 +16,7 @@ from retail_pipeline.ingest.formats.base import NEVER_EMPTY
 from retail_pipeline.ingest.formats.known import known_formats
 from retail_pipeline.ingest.formats.recognise import fold
 from retail_pipeline.ingest.formats.suggest import SAMPLE_ROWS, Sample, guess_columns, suggest_mapping
-from retail_pipeline.ingest.loader import OLE_MAGIC, PARQUET_MAGIC, ZIP_MAGIC
+from retail_pipeline.ingest.read_ahead import OLE_MAGIC, PARQUET_MAGIC, ZIP_MAGIC
 from retail_pipeline.ingest.read_csv import DELIMITERS, NO_HEADER
 from retail_pipeline.ingest.records import Record, State
 from retail_pipeline.ingest.scan_lines import LONGEST_RECORD

@@ -1,29 +1,33 @@
-"""Loading drops: each file in one transaction, wholly in or wholly out, the same bytes only once."""
+"""Loading drops: each file wholly in or wholly out, the same bytes only once, many small files in one transaction."""
 
+import contextlib
 import errno
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import duckdb
 
 from retail_pipeline.errors import SelectionError, UnreadableDropError
-from retail_pipeline.ingest.drops import DroppedFile, as_text, content_hash, list_drops, settled_drops
-from retail_pipeline.ingest.formats.known import known_formats
+from retail_pipeline.ingest.drops import DroppedFile, list_drops, settled_drops
+from retail_pipeline.ingest.ledger import Ledger
 from retail_pipeline.ingest.privacy import require_same_key
 from retail_pipeline.ingest.raw_tables import REFUSED_FILES, create_raw_tables
-from retail_pipeline.ingest.read_csv import stage_text
-from retail_pipeline.ingest.read_parquet import stage_parquet
-from retail_pipeline.ingest.read_workbook import stage_workbook
+from retail_pipeline.ingest.read_ahead import SCRATCH_PREFIX, ReadAhead, ReadFile
+from retail_pipeline.ingest.stage_file import stage, text_reading
 from retail_pipeline.ingest.staged import Staged
-from retail_pipeline.ingest.unpack import unpack_lines
-from retail_pipeline.ingest.write_drop import CHANGED_TABLES, remove_drops, rename_drop, replace_drop
+from retail_pipeline.ingest.write_drop import (
+    CHANGED_TABLES,
+    enter_drops,
+    remove_drops,
+    rename_drop,
+    take_out,
+    write_drops,
+)
 from retail_pipeline.warehouse.warehouse import Warehouse
 
-ZIP_MAGIC, OLE_MAGIC, PARQUET_MAGIC = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
-SCRATCH_PREFIX = "drop-"
+MOST_BYTES_TOGETHER, MOST_FILES_TOGETHER = 1 << 24, 100
+"""Up to which files are loaded in one transaction."""
 FAULTS_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS}
 
 
@@ -86,21 +90,29 @@ def load_drops(
     for drop in growing:
         say(f"{drop.name} is still growing; it waits for the next run.")
     loading = _Loading(warehouse, {drop.name for drop in [*drops, *growing]}, set(reload), say, report)
-    loading.remember_hashes()
-    known = {drop.name: digest for drop in drops if (digest := loading.take(drop))}
-    for drop in drops:  # what a file held that has been replaced since is now held by its copy alone
-        if drop.name in known and not loading.find_loaded(known[drop.name]):
-            loading.take(drop)
-    report.known = [name for name in known if name not in {drop.file_name for drop in report.loaded}]
+    loading.load(drops)
     loading.note_hashes(drops)
     _record_refusals(warehouse, loading.refusals)
     _record_unchanged(warehouse)
     return report
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """A file that is to be loaded: ``replaced`` are the drops whose lines go when it is."""
+
+    drop: DroppedFile
+    read: ReadFile
+    replaced: list[str]
+
+
 @dataclass
 class _Loading:
-    """One pass over ``drops/``; ``present`` are the names of all files there."""
+    """One pass over ``drops/``; ``present`` are the names of all files there.
+
+    Files that bring new lines and take none away wait for each other, so that many small ones are written in one
+    transaction. If that fails they are loaded one by one, which tells whose fault it is.
+    """
 
     warehouse: Warehouse
     present: set[str]
@@ -109,6 +121,27 @@ class _Loading:
     report: LoadReport
     refusals: list[tuple[str, str, str]] = field(default_factory=list)
     hashes: dict[tuple[str, str], str] = field(default_factory=dict)
+    waiting: list[_Waiting] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=lambda: Ledger([]))
+
+    def load(self, drops: Sequence[DroppedFile]) -> None:
+        """Load what is new among the files."""
+        self.remember_hashes()
+        self._read_ledger()
+        unread = [drop for drop in drops if not self._is_known_unread(drop)]
+        prefixes = {drop: self._sizes_of_earlier(drop) for drop in unread}
+        with ReadAhead(unread, self.warehouse.home.work, text_reading(self.warehouse), prefixes.__getitem__) as ahead:
+            try:
+                known = {drop.name: digest for drop in drops if (digest := self.take(drop, ahead))}
+                self._load_waiting()
+                for drop in drops:  # what a file held that has been replaced since is now held by its copy alone
+                    if drop.name in known and not self.find_loaded(known[drop.name]):
+                        self.take(drop, ahead)
+                self._load_waiting()
+            finally:
+                for each in self.waiting:
+                    each.read.remove_copies()
+        self.report.known = [name for name in known if name not in {drop.file_name for drop in self.report.loaded}]
 
     def remember_hashes(self) -> None:
         """Recall the hashes of files that nobody has written to since: reading all of them at each run takes long."""
@@ -133,50 +166,96 @@ class _Loading:
                 {"files": kept},
             )
 
-    def take(self, drop: DroppedFile) -> str | None:
-        """Load a file, or refuse it; one whose bytes are loaded is left as it is, and its SHA-256 returned."""
-        digest = self.hashes.get((drop.name, drop.full_stamp), "")
-        if digest and drop.name not in self.reload and self.find_loaded(digest) == drop.name:
-            return digest
+    def take(self, drop: DroppedFile, ahead: ReadAhead) -> str | None:
+        """Have a file loaded, or refuse it; one whose bytes are loaded is left as it is, and its SHA-256 returned."""
+        if self._is_known_unread(drop):
+            return self.hashes[drop.name, drop.full_stamp]
         try:
-            digest, replaced = self._identify(drop)
-            self.hashes[drop.name, drop.full_stamp] = digest
-            known = self.find_loaded(digest)
-            if known is not None and drop.name not in self.reload:
-                self._tell_of_known(drop, known, digest)
-                return digest
-            loaded = _load(self.warehouse, drop, digest, replaced, self.say)
-        except (UnreadableDropError, OSError, _FileChangedError) as error:
-            self._refuse(drop, digest, error)
+            read = ahead.read(drop, self._sizes_of_earlier(drop))
+        except OSError as error:
+            self._refuse(drop, "", error)
             return None
-        self.report.loaded.append(loaded)
-        self.say(
-            f"{drop.name}: {loaded.format}, {loaded.rows_read:,} rows read, {loaded.rows_loaded:,} loaded, "
-            f"{loaded.rows_rejected:,} rejected"
-        )
+        self.hashes[drop.name, drop.full_stamp] = read.sha256
+        if any(read.sha256 == each.read.sha256 for each in self.waiting):
+            self._load_waiting()
+        known = self.find_loaded(read.sha256)
+        if known is not None and drop.name not in self.reload:
+            read.remove_copies()
+            self._tell_of_known(drop, known, read.sha256)
+            return read.sha256
+        replaced = self._find_replaced(drop, read)
+        is_alone = bool(replaced) or not read.is_good_text
+        if is_alone:
+            self._load_waiting()
+        self.waiting.append(_Waiting(drop, read, replaced))
+        if is_alone or _is_enough(self.waiting):
+            self._load_waiting()
         return None
 
     def find_loaded(self, digest: str) -> str | None:
         """The name under which bytes are loaded; None if they are not."""
-        name: str | None = self.warehouse.value("select file_name from raw.drops where sha256 = ?", [digest])
-        return name
+        return self.ledger.names.get(digest)
 
-    def _identify(self, drop: DroppedFile) -> tuple[str, list[str]]:
-        """A file's SHA-256, and the drops whose lines go when it is loaded.
+    def _is_known_unread(self, drop: DroppedFile) -> bool:
+        """Whether a file is loaded, and nobody has written to it since."""
+        digest = self.hashes.get((drop.name, drop.full_stamp), "")
+        return bool(digest) and drop.name not in self.reload and self.find_loaded(digest) == drop.name
 
-        On reload, these are all that came from a file of this name; without, the earlier states of this file that it
-        continues (its first bytes are theirs to the bit), so that a line appended to a log, or a file loaded while it
-        was still being copied, is not there twice. A file that is gone may have got a new name.
+    def _read_ledger(self) -> None:
+        rows = self.warehouse.execute("select file_name, drop_id, sha256, bytes from raw.drops").fetchall()
+        self.ledger = Ledger(rows, self.present)
+
+    def _sizes_of_earlier(self, drop: DroppedFile) -> list[int]:
+        return [entry.size for entry in self.ledger.earlier(drop)]
+
+    def _find_replaced(self, drop: DroppedFile, read: ReadFile) -> list[str]:
+        """The drops whose lines go when a file is loaded.
+
+        On reload, these are all that came from a file of this name, and its own bytes; without, the earlier states of
+        this file that it continues (its first bytes are theirs to the bit), so that a line appended to a log, or a file
+        loaded while it was still being copied, is not there twice. A file that is gone may have got a new name.
         """
-        ledger = self.warehouse.execute("select file_name, drop_id, sha256, bytes from raw.drops").fetchall()
-        earlier = [row for row in ledger if row[0] == drop.name or row[0] not in self.present]
-        digest, starts = content_hash(drop.path, [size for *_, size in earlier])
         again = drop.name in self.reload
-        return digest, [
-            drop_id
-            for name, drop_id, sha256, size in earlier
-            if (again and name == drop.name) or (sha256 != digest and starts.get(size) == sha256)
-        ]
+        replaced = {
+            entry.drop_id
+            for entry in self.ledger.earlier(drop)
+            if (again and entry.file_name == drop.name)
+            or (entry.sha256 != read.sha256 and read.starts.get(entry.size) == entry.sha256)
+        }
+        own = {read.sha256[:16]} if self.find_loaded(read.sha256) else set()
+        return sorted(replaced | own)
+
+    def _load_waiting(self) -> None:
+        """Load the files that wait, all at once or, if that fails, one by one."""
+        waiting, self.waiting = self.waiting, []
+        try:
+            if len(waiting) > 1:
+                try:
+                    self._note_loaded(_load(self.warehouse, waiting, self.say))
+                except (UnreadableDropError, OSError, _FileChangedError, duckdb.Error):
+                    self._load_each(waiting)
+            else:
+                self._load_each(waiting)
+        finally:
+            for each in waiting:
+                each.read.remove_copies()
+            if waiting:
+                self._read_ledger()
+
+    def _load_each(self, waiting: Sequence[_Waiting]) -> None:
+        for each in waiting:
+            try:
+                self._note_loaded(_load(self.warehouse, [each], self.say))
+            except (UnreadableDropError, OSError, _FileChangedError) as error:
+                self._refuse(each.drop, each.read.sha256, error)
+
+    def _note_loaded(self, drops: Sequence[LoadedDrop]) -> None:
+        self.report.loaded += drops
+        for drop in drops:
+            self.say(
+                f"{drop.file_name}: {drop.format}, {drop.rows_read:,} rows read, {drop.rows_loaded:,} loaded, "
+                f"{drop.rows_rejected:,} rejected"
+            )
 
     def _tell_of_known(self, drop: DroppedFile, known: str, digest: str) -> None:
         if known == drop.name:
@@ -184,8 +263,10 @@ class _Loading:
         if known in self.present:
             self.say(f"{drop.name} holds the same bytes as {known}, which is loaded; it is not loaded twice.")
             return
+        self._load_waiting()
         with self.warehouse.transaction():
             rename_drop(self.warehouse, digest[:16], drop.name)
+        self._read_ledger()
         self.say(f"{drop.name} is {known} under a new name.")
 
     def _refuse(self, drop: DroppedFile, digest: str, error: Exception) -> None:
@@ -199,60 +280,44 @@ class _Loading:
         self.say(f"Refused: {reason}")
 
 
-def stage(warehouse: Warehouse, path: Path, scratch: Path, say: Callable[[str], None]) -> list[Staged]:
-    """Stage a file by what its bytes say it is, whatever its name.
-
-    Raises
-    ------
-    UnreadableDropError
-        when it is of no known kind or format.
-    """
-    if as_text(path.name) != path.name:  # no engine takes a name that is no text
-        link = scratch / as_text(path.name)
-        link.symlink_to(path.absolute())
-        path = link
-    staged = _stage_by_kind(warehouse, path, scratch, say)
-    for number, part in enumerate(staged):
-        unpack_lines(warehouse, part, number)
-    return staged
-
-
-def _stage_by_kind(warehouse: Warehouse, path: Path, scratch: Path, say: Callable[[str], None]) -> list[Staged]:
-    formats = known_formats(warehouse.settings)
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start == PARQUET_MAGIC:
-        return [stage_parquet(warehouse, path, formats)]
-    if start == OLE_MAGIC or (start == ZIP_MAGIC and path.suffix.lower() != ".zip"):
-        return stage_workbook(warehouse, path, formats, say)
-    if start == ZIP_MAGIC:
-        raise UnreadableDropError(f"{path.name} is a zip archive. Unpack it and add the files in it.")
-    return [stage_text(warehouse, path, scratch, formats)]
-
-
-def _load(
-    warehouse: Warehouse, drop: DroppedFile, digest: str, replaced: Sequence[str], say: Callable[[str], None]
-) -> LoadedDrop:
-    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=warehouse.home.work))
+def _load(warehouse: Warehouse, waiting: Sequence[_Waiting], say: Callable[[str], None]) -> list[LoadedDrop]:
+    """Load one file, or several texts, in one transaction."""
+    gone = sorted({drop_id for each in waiting for drop_id in each.replaced})
+    names = ", ".join(each.drop.name for each in waiting)
+    staged: list[list[Staged]] = []
     try:
-        staged = stage(warehouse, drop.path, scratch, say)
+        for number, each in enumerate(waiting):
+            staged.append(stage(warehouse, each.drop.path, each.read.scratch, say, each.read, number))
         with warehouse.transaction():
-            replace_drop(warehouse, drop, digest, staged, replaced)
-            if not drop.is_unchanged():
+            if gone:
+                take_out(warehouse, gone)
+            written = write_drops(warehouse, [(each.drop, each.read.sha256) for each in waiting], staged)
+            enter_drops(warehouse, written, gone)
+            if not all(each.drop.is_unchanged() for each in waiting):
                 raise _FileChangedError
     except (duckdb.InvalidInputException, duckdb.DataError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UnreadableDropError(f"{drop.name} could not be loaded: {reason}") from error
+        raise UnreadableDropError(f"{names} could not be loaded: {reason}") from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    for name in (name for part in staged for name in part.temporary):
+        _drop_staged(warehouse, [part for parts in staged for part in parts])
+    rows = warehouse.execute(
+        "select file_name, format, rows_read, rows_loaded, rows_rejected from raw.drops "
+        "where drop_id in (select unnest(?)) order by loaded_at",
+        [[one.drop_id for one in written]],
+    ).fetchall()
+    return [LoadedDrop(*row) for row in rows]
+
+
+def _drop_staged(warehouse: Warehouse, staged: Sequence[Staged]) -> None:
+    for name in {name for part in staged for name in part.temporary}:
         kind, table = name.split()
-        warehouse.execute(f"drop {kind} if exists temp.{table}")
-    row = warehouse.row(
-        "select format, rows_read, rows_loaded, rows_rejected from raw.drops where drop_id = ?", [digest[:16]]
-    )
-    assert row is not None
-    return LoadedDrop(drop.name, *row)
+        with contextlib.suppress(duckdb.Error):  # only a broken connection gets here, and has raised before
+            warehouse.execute(f"drop {kind} if exists temp.{table}")
+
+
+def _is_enough(waiting: Sequence[_Waiting]) -> bool:
+    size = sum(each.drop.size for each in waiting)
+    return size >= MOST_BYTES_TOGETHER or len(waiting) >= MOST_FILES_TOGETHER
 
 
 def _withdraw(warehouse: Warehouse, name: str, say: Callable[[str], None]) -> None:

@@ -50,31 +50,37 @@ class LineParser:
         self._kinds = {**fields, **dict.fromkeys(self._format.numbers, MONEY)}
         self._read = [name for name in self._kinds if name in self._columns or name in self._format.made]
 
-    def typed_select(self, staged: str) -> str:
-        """A SELECT of the line's place, every field of the target typed, and ``reason``: null for a good line."""
+    def typed_select(self, staged: str, place: Sequence[str] = PLACE) -> str:
+        """A SELECT of the line's place, every field of the target typed, and ``reason``: null for a good line.
+
+        Parameters
+        ----------
+        place
+            The columns that say where a line stands.
+        """
         format_ = self._format
         missing = [name for name in (*format_.required, *format_.optional) if name not in self._columns]
-        columns = ", ".join([*PLACE, *self._columns, *(f"null::varchar as {name}" for name in missing)])
+        columns = ", ".join([*place, *self._columns, *(f"null::varchar as {name}" for name in missing)])
         texts = ", ".join(f"{self._cleaned(name)} as text_{name}" for name in self._read)
         typed = ", ".join(
             f"{self._typed(name, kind) if name in self._read else f'null::{_sql_type(kind)}'} as {name}"
             for name, kind in self._kinds.items()
         )
-        place = ", ".join(PLACE)
+        places = ", ".join(place)
         worked_out = ", ".join(
             f"try_cast(({format_.worked_out[name].sql}) as {_sql_type(kind)}) as {name}"
             if name in format_.worked_out
             else name
             for name, kind in self._kinds.items()
         )
-        final = f"select {place}, {worked_out}, {', '.join(f'text_{name}' for name in self._read)} from typed"
+        final = f"select {places}, {worked_out}, {', '.join(f'text_{name}' for name in self._read)} from typed"
         reasons = " ".join([*self._reasons(), "end"])
         return f"""
             with columns as (select {columns} from {staged}),
-            texts as (select {place}, {texts} from columns),
+            texts as (select {places}, {texts} from columns),
             typed as (select *, {typed} from texts),
             final as ({final if format_.worked_out else "from typed"})
-            select {place}, {", ".join(format_.target.fields)}, case {reasons} as reason
+            select {places}, {", ".join(format_.target.fields)}, case {reasons} as reason
             from final
         """
 

@@ -37,7 +37,6 @@ NO_HEADER = re.compile(rb"(\xef\xbb\xbf)?([ \t]*|\"?sep=.\"?)[\r\n]*")
 READ_BUFFER = 1 << 25
 LARGE = 1 << 23
 """Bytes from which a text is cut into parts, one for each thread."""
-TEMPORARY = ("view staged", "table text_columns", "table line_numbers")
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,20 @@ class Header:
     is_plain: bool
 
 
-def stage_text(warehouse: Warehouse, path: Path, scratch: Path, formats: Sequence[Format]) -> Staged:
-    """Stage a csv or tsv file, packed or not, in any of the known encodings.
+@dataclass(frozen=True)
+class TextRecords:
+    """The records of a text, told apart; ``readable`` are the files from which DuckDB is to read the good ones."""
+
+    text: Utf8File
+    header: Header
+    scan: Scan
+    readable: Sequence[Path]
+
+
+def tell_records(
+    path: Path, scratch: Path, formats: Sequence[Format], max_unpacked_bytes: int, parts: int
+) -> TextRecords:
+    """Tell the records of a csv or tsv file apart, packed or not, in any of the known encodings; without a database.
 
     Parameters
     ----------
@@ -61,23 +72,44 @@ def stage_text(warehouse: Warehouse, path: Path, scratch: Path, formats: Sequenc
         An existing folder for copies, the caller's to remove.
     formats
         Those it may be of.
+    parts
+        How many files a large one may be cut into.
 
     Raises
     ------
     UnreadableDropError
         when the file is no table, or of no known format.
     """
-    text = as_utf8(path, scratch, int(warehouse.settings.ingest.max_unpacked_gib * 2**30))
+    text = as_utf8(path, scratch, max_unpacked_bytes)
     header = find_header(text, formats)
     scan = scan_lines(text, header.layout)
     if scan.is_plain and header.is_plain:
-        parts = int(warehouse.value("select current_setting('threads')")) if scan.has_quotes else 1
-        readable = _cut(text, header.layout, scan, scratch, parts)
+        readable = _cut(text, header.layout, scan, scratch, parts if scan.has_quotes else 1)
     else:
         readable = [scratch / "clean"]
         scan = scan_lines(text, header.layout, readable[0])
-    _read(warehouse, readable, header, scan, text.name)
-    _number_lines(warehouse, scan, header.recognised)
+    return TextRecords(text, header, scan, readable)
+
+
+def stage_text(warehouse: Warehouse, records: TextRecords, number: int = 0) -> Staged:
+    """Stage the records of a text; to be used outside of transactions, in which DuckDB numbers rows otherwise.
+
+    Parameters
+    ----------
+    number
+        Of the text among those that are staged at once.
+
+    Raises
+    ------
+    UnreadableDropError
+        when DuckDB cannot read them, or reads others.
+    """
+    text, header, scan = records.text, records.header, records.scan
+    staged, columns, numbers = (f"{name}_{number}" for name in ("staged", "text_columns", "line_numbers"))
+    _read(warehouse, records, columns)
+    temporary = [f"view {staged}", f"table {columns}"]
+    if _number_lines(warehouse, records, staged, columns, numbers):
+        temporary.append(f"table {numbers}")
 
     pseudonyms = Pseudonyms.of(warehouse.home, warehouse.settings)
     delimiter = header.layout.delimiter.decode()
@@ -88,7 +120,7 @@ def stage_text(warehouse: Warehouse, path: Path, scratch: Path, formats: Sequenc
 
     rejects = [Reject(line, reason) for line, reason in scan.faults]
     rows_read = scan.records + len(rejects)
-    return Staged("staged", header.recognised, rows_read, raw_texts, rejects, temporary=TEMPORARY)
+    return Staged(staged, header.recognised, rows_read, raw_texts, rejects, temporary=tuple(temporary))
 
 
 def find_header(text: Utf8File, formats: Sequence[Format]) -> Header:
@@ -168,23 +200,24 @@ def _cut(text: Utf8File, layout: Layout, scan: Scan, scratch: Path, parts: int) 
     return paths
 
 
-def _read(warehouse: Warehouse, paths: Sequence[Path], header: Header, scan: Scan, name: str) -> None:
-    """Read the records into the temporary table ``text_columns``; they stand below one line, with nothing among them.
+def _read(warehouse: Warehouse, records: TextRecords, table: str) -> None:
+    """Read the records into a temporary table; they stand below one line, with nothing among them.
 
     Of a file with quotes no part is read by more than one thread: where a thread starts within quotes, DuckDB 2.0 bends
     rows in silence. Strict mode knows one kind of line break, in and out of quotes.
     """
+    header, scan, name = records.header, records.scan, records.text.name
     types = ", ".join(f"'c{place}': 'varchar'" for place in range(header.layout.width))
     fields = ", ".join(f"c{place} as {field}" for field, place in header.recognised.positions.items())
     try:
-        warehouse.execute(
-            f"create or replace temp table text_columns as select {fields} from read_csv($paths, skip = 1, "
+        found = warehouse.value(
+            f"create or replace temp table {table} as select {fields} from read_csv($paths, skip = 1, "
             "delim = $delimiter, parallel = $parallel, strict_mode = $strict, auto_detect = false, header = false, "
             "quote = $quote, escape = $quote, comment = '', null_padding = false, compression = 'none', "
             f"hive_partitioning = false, max_line_size = {2 * LONGEST_RECORD}, buffer_size = {READ_BUFFER}, "
             f"columns = {{{types}}})",
             {
-                "paths": [literal_path(path) for path in paths],
+                "paths": [literal_path(path) for path in records.readable],
                 "delimiter": header.layout.delimiter.decode(),
                 "quote": '"' if header.layout.has_quotes else "",
                 "parallel": not scan.has_quotes,
@@ -194,7 +227,6 @@ def _read(warehouse: Warehouse, paths: Sequence[Path], header: Header, scan: Sca
     except (duckdb.InvalidInputException, duckdb.DataError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UnreadableDropError(f"{name} cannot be read as a table: {reason}") from error
-    found = warehouse.count("temp.text_columns")
     if found != scan.records:
         raise UnreadableDropError(
             f"{name}: {scan.records:,} lines were told apart but {found:,} were read, so nothing was loaded. This is "
@@ -202,24 +234,31 @@ def _read(warehouse: Warehouse, paths: Sequence[Path], header: Header, scan: Sca
         )
 
 
-def _number_lines(warehouse: Warehouse, scan: Scan, recognised: Recognised) -> None:
-    """Make ``staged``: the format's fields, with the physical line each row stood on."""
-    fields = ", ".join(recognised.positions)
+def _number_lines(warehouse: Warehouse, records: TextRecords, staged: str, columns: str, numbers: str) -> bool:
+    """Make the view ``staged``: the format's fields, with the physical line each row stood on.
+
+    Returns
+    -------
+    Whether the table ``numbers`` had to be made for it.
+    """
+    scan = records.scan
+    fields = ", ".join(records.header.recognised.positions)
     first = len(scan.skipped)
     if scan.skipped[-1] == first:  # nothing but the header stands between the lines
         warehouse.execute(
-            f"create or replace temp view staged as select rowid + {first + 1} as source_row, {fields} "
-            "from temp.text_columns"
+            f"create or replace temp view {staged} as select rowid + {first + 1} as source_row, {fields} "
+            f"from temp.{columns}"
         )
-        return
+        return False
     import pyarrow as pa
 
     starts_record = np.ones(scan.lines + 1, dtype=np.bool_)
     starts_record[0] = starts_record[scan.skipped] = False
     warehouse.connection.register("line_numbers_arrow", pa.table({"source_row": np.flatnonzero(starts_record)}))
-    warehouse.execute("create or replace temp table line_numbers as from line_numbers_arrow")
+    warehouse.execute(f"create or replace temp table {numbers} as from line_numbers_arrow")
     warehouse.connection.unregister("line_numbers_arrow")
     warehouse.execute(
-        f"create or replace temp view staged as select source_row, {fields} "
-        "from temp.line_numbers positional join temp.text_columns"
+        f"create or replace temp view {staged} as select source_row, {fields} "
+        f"from temp.{numbers} positional join temp.{columns}"
     )
+    return True

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -92,6 +93,22 @@ def drop_a_day(home: Home) -> None:
     os.utime(path, (LONG_AGO, LONG_AGO))
 
 
+def drop_daily_files(home: Home, days: int) -> None:
+    """Put a file of 200 lines for each day into a home's drops."""
+    home.create()
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+    for number in range(days):
+        day = date(2009, 1, 1) + timedelta(number)
+        lines = [
+            f"{number:04}{order:02},{22000 + line * 7},LINE {line},{1 + line},{day:%m/%d/%Y} {8 + order % 10}:26,2.55,"
+            f"{12346 + (number + order) % 900},United Kingdom"
+            for order, line in itertools.product(range(20), range(10))
+        ]
+        path = home.drops / f"{day}.csv"
+        path.write_text("\n".join([header, *lines]) + "\n")
+        os.utime(path, (LONG_AGO, LONG_AGO))
+
+
 def build_all(home: Home) -> None:
     """Load the drops, build core and RFM, publish; without Dagster."""
     from retail_pipeline.warehouse.snapshot import publish
@@ -122,6 +139,15 @@ def ingest_and_core(home: Home) -> None:
 
     with opened(home) as warehouse:
         build_tables(warehouse, ["core"])
+
+
+def ingest(home: Home) -> None:
+    """Load the drops, close the database; without Dagster."""
+    from retail_pipeline.ingest.loader import load_drops
+    from retail_pipeline_tests.stores import opened
+
+    with opened(home) as warehouse:
+        load_drops(warehouse)
 
 
 def retail_run(home: Home) -> None:
@@ -171,6 +197,9 @@ STAGES = [
         drop_online_retail,
         ingest_and_core,
         imports=IMPORTS,
+    ),
+    Stage(
+        "daily", "ingest, 1,095 daily files", 10, lambda home: drop_daily_files(home, 1095), ingest, imports=IMPORTS
     ),
     Stage("first_run", "first 'retail run' from the shell", 180, drop_online_retail, retail_run, 3),
     Stage("refresh", "'retail run' from the shell, nothing new", 30, refresh_once, retail_run, 3),

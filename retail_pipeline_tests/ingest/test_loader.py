@@ -24,7 +24,7 @@ import xlsxwriter
 
 from retail_pipeline.errors import RetailPipelineError
 from retail_pipeline.home import Home
-from retail_pipeline.ingest import loader, write_drop
+from retail_pipeline.ingest import loader, read_ahead, write_drop
 from retail_pipeline.ingest.loader import LoadReport, load_drops
 from retail_pipeline.ingest.staged import Staged
 from retail_pipeline.settings import IngestSettings, load_settings
@@ -192,6 +192,7 @@ def test_reload_of_a_file_that_became_unreadable_keeps_what_it_brought(warehouse
 def test_the_orders_that_came_and_went_are_logged_as_changed(warehouse: Warehouse) -> None:
     put(warehouse, "other.csv", 0)
     load_drops(warehouse)
+    make_a_table_of_the_lines(warehouse)
     put(warehouse, "a.csv", 1, 2)
     load_drops(warehouse)
     last = warehouse.value("select max(generation) from pipeline.changed_keys")
@@ -203,6 +204,13 @@ def test_the_orders_that_came_and_went_are_logged_as_changed(warehouse: Warehous
         [last],
     ).fetchall()
     assert changed == [("1",), ("2",), ("3",)]
+
+
+def make_a_table_of_the_lines(warehouse: Warehouse) -> None:
+    """Note a table that is made from the lines: nothing is logged for nobody."""
+    warehouse.books.record_table(
+        "core.lines", row_is="a line", rows=1, upstream=["raw.transactions"], fingerprint="", changed=True, rebuilt=True
+    )
 
 
 # What cannot be read
@@ -275,6 +283,7 @@ def crash(*_: object, **__: object) -> None:
 def test_a_crash_leaves_nothing_of_a_file(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     put(warehouse, "a.csv", 1)
     load_drops(warehouse)
+    make_a_table_of_the_lines(warehouse)
     before = everything(warehouse)
     put(warehouse, "b.csv", 2, "x")
     with monkeypatch.context() as patched:
@@ -306,6 +315,93 @@ def test_rows_that_do_not_add_up_load_nothing(warehouse: Warehouse, monkeypatch:
     report = load_drops(warehouse)
     assert "of 2 rows read 1 could be loaded and 0 rejected" in report.refused["a.csv"]
     assert everything(warehouse) == [[], [], []]
+
+
+# Many small files
+
+
+def test_small_files_are_one_change_however_many(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(warehouse, "0.csv", "0")
+    load_drops(warehouse)
+    before = warehouse.books.generation()
+    put(warehouse, "1.csv", "1")
+    load_drops(warehouse)
+    of_one = warehouse.books.generation() - before
+    for number in range(2, 9):
+        put(warehouse, f"{number}.csv", number)
+    load_drops(warehouse)
+    assert warehouse.books.generation() - before == 2 * of_one
+    for number in range(10, 16):
+        put(warehouse, f"{number}.csv", number)
+    monkeypatch.setattr(loader, "MOST_FILES_TOGETHER", 2)
+    load_drops(warehouse)
+    assert warehouse.books.generation() - before == 5 * of_one
+
+
+def test_lines_of_files_loaded_together_stand_where_they_stood(warehouse: Warehouse) -> None:
+    names = [f"{number}.csv" for number in range(6)]
+    for number, name in enumerate(names):
+        broken = ["", "broken"] * number
+        lines = [line(f"{number}a", product_name='"two\nlines"'), *broken, line(f"{number}b")]
+        drop_file(warehouse.home, name, text(*lines))
+    report = load_drops(warehouse)
+    assert [(drop.file_name, drop.rows_loaded, drop.rows_rejected) for drop in report.loaded] == [
+        (name, 2, number) for number, name in enumerate(names)
+    ]
+    places = warehouse.execute(
+        "select file_name, order_id, source_row from raw.transactions join raw.drops using (drop_id) order by all"
+    ).fetchall()
+    assert places == [
+        place
+        for number, name in enumerate(names)
+        for place in ((name, f"{number}a", 2), (name, f"{number}b", 4 + 2 * number))
+    ]
+
+
+def test_a_file_that_fails_takes_none_along_that_it_is_loaded_with(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(warehouse, "a.csv", 1)
+    drop_file(warehouse.home, "b.csv", text(line(2), line(3, quantity="x")))
+    put(warehouse, "c.csv", 4)
+    monkeypatch.setattr(write_drop, "_faulty_lines", lambda _: iter(()))
+    said: list[str] = []
+    report = load_drops(warehouse, say=said.append)
+    assert ([drop.file_name for drop in report.loaded], list(report.refused)) == (["a.csv", "c.csv"], ["b.csv"])
+    assert [text.split(":")[0] for text in said] == ["a.csv", "Refused", "c.csv"]
+    assert orders(warehouse) == ["1", "4"]
+    assert warehouse.execute("select file_name from raw.drops order by 1").fetchall() == [("a.csv",), ("c.csv",)]
+
+
+def test_a_crash_leaves_nothing_of_files_loaded_together(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        put(warehouse, f"{number}.csv", number)
+    with monkeypatch.context() as patched:
+        patched.setattr(write_drop, "_write_ledger", crash)
+        with pytest.raises(MemoryError):
+            load_drops(warehouse)
+    assert everything(warehouse) == [[], [], []]
+    load_drops(warehouse)
+    assert orders(warehouse) == ["0", "1", "2", "3"]
+
+
+def test_files_are_read_ahead_no_further_than_allowed(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_ahead, "MOST_FILES", 3)
+    unread = []
+    real = loader.write_drops
+
+    def write(warehouse: Warehouse, *more: Any) -> Any:
+        unread.append(len(list(warehouse.home.work.glob("drop-*"))))
+        return real(warehouse, *more)
+
+    monkeypatch.setattr(loader, "write_drops", write)
+    monkeypatch.setattr(loader, "MOST_FILES_TOGETHER", 1)
+    for number in range(9):
+        put(warehouse, f"{number}.csv", number)
+    load_drops(warehouse)
+    assert len(unread) == 9
+    assert max(unread) <= 4
+    assert orders(warehouse) == [str(number) for number in range(9)]
 
 
 Meddle = Callable[[Path], object]
@@ -350,8 +446,8 @@ def test_a_file_that_is_taken_away_while_it_is_read_is_left_out(
 def meddle_after_staging(monkeypatch: pytest.MonkeyPatch, path: Path, meddle: Meddle) -> None:
     real = loader.stage
 
-    def stage(warehouse: Warehouse, drop: Path, scratch: Path, say: Callable[[str], None]) -> list[Staged]:
-        staged = real(warehouse, drop, scratch, say)
+    def stage(warehouse: Warehouse, drop: Path, *more: Any) -> list[Staged]:
+        staged = real(warehouse, drop, *more)
         if drop == path:
             monkeypatch.setattr(loader, "stage", real)
             meddle(path)

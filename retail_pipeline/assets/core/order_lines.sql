@@ -158,8 +158,8 @@ numbered_lines as (
         row_number() over (
             partition by lines.order_id
             order by
-                lines.is_allocated, lines.is_duplicate, lines.line_no, lines.order_ts, lines.product_id,
-                lines.quantity desc, lines.unit_price, lines.place
+                case when lines.is_allocated then 2 else 0 end + case when lines.is_duplicate then 1 else 0 end,
+                lines.line_no, lines.order_ts, lines.product_id, lines.quantity desc, lines.unit_price, lines.place
         ) as line_no
     from (
         select
