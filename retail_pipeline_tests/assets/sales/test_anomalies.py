@@ -129,8 +129,8 @@ def day(number: int, *, frequency: str = "day", value: float = 2, **changes: Any
     """A row of sales.expected_range on that day of January 2024, with a range from 1 to 3."""
     return {
         "dimension": "total", "member": "total", "measure": "orders", "frequency": frequency,
-        "period": date(2024, 1, number), "value": value, "expected": 2, "lower": 1, "upper": 3, "likely_lower": 1, "likely_upper": 3,
-        "score": value - 2,
+        "period": date(2024, 1, number), "value": value, "expected": 2, "lower": 1, "upper": 3, "likely_lower": 1,
+        "likely_upper": 3, "score": value - 2,
         "p_value": 0.1, "q_value": 0.1, "occasion": None, "is_missing_day": False,
         "is_outside": not 1 <= value <= 3, **changes,
     }  # fmt: skip
