@@ -48,6 +48,7 @@ cross join (
     where date_day between date '{period}' and date '{last_day}'
 ) as shop
 where anomalies.episode_first <= date '{last_day}' and anomalies.episode_last >= date '{period}'
+    and not (anomalies.is_missing_day and anomalies.measure <> 'net_sales')
 group by anomalies.dimension, anomalies.member, anomalies.measure, anomalies.frequency, anomalies.direction,
     anomalies.episode, anomalies.episode_first, anomalies.episode_last
 order by

@@ -61,6 +61,7 @@ def _environment() -> "Environment":
         undefined=StrictUndefined,
     )
     environment.filters["cell"] = _markdown_cell
+    environment.filters["unbroken"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
     return environment
 
 
