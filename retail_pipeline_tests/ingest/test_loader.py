@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -402,6 +403,29 @@ def test_files_are_read_ahead_no_further_than_allowed(warehouse: Warehouse, monk
     assert len(unread) == 9
     assert max(unread) <= 4
     assert orders(warehouse) == [str(number) for number in range(9)]
+
+
+def test_an_interrupt_leaves_no_copies_of_the_file_that_is_read(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = read_ahead.tell_text
+    copies = []
+
+    def tell_text(*arguments: Any) -> Any:
+        records = real(*arguments)
+        copies.extend(warehouse.home.work.glob("drop-*/*"))
+        signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.5)
+        return records
+
+    main = threading.main_thread().ident
+    assert main
+    monkeypatch.setattr(read_ahead, "tell_text", tell_text)
+    drop_file(warehouse.home, "a.csv.gz", gzip.compress(text(line(1)).encode()))
+    with pytest.raises(KeyboardInterrupt):
+        load_drops(warehouse)
+    assert copies
+    assert list(warehouse.home.work.glob("drop-*")) == []
 
 
 def test_of_two_files_whose_names_look_the_same_the_longer_continues_the_other(warehouse: Warehouse) -> None:
