@@ -134,9 +134,14 @@ def equal_totals(
 
 
 def build_checks(checks: Iterable[TableCheck]) -> list[dg.AssetChecksDefinition]:
-    """A Dagster check each; those of one table share a step, for a step costs more than most of them."""
-    by_table = groupby(sorted(checks, key=attrgetter("table")), key=attrgetter("table"))
-    return [_build_step(table, list(of_table)) for table, of_table in by_table]
+    """A Dagster check each; those of one table share a step, for a step costs more than most of them.
+
+    Those that do not block have a step of their own: where one breaks, its step fails, which must not hold up the
+    tables that wait for the others.
+    """
+    in_steps = attrgetter("table", "blocking")
+    steps = groupby(sorted(checks, key=in_steps), key=in_steps)
+    return [_build_step(table, list(of_step)) for (table, _), of_step in steps]
 
 
 def _build_step(table: str, checks: list[TableCheck]) -> dg.AssetChecksDefinition:
@@ -151,7 +156,9 @@ def _build_step(table: str, checks: list[TableCheck]) -> dg.AssetChecksDefinitio
         for check in checks
     ]
 
-    @dg.multi_asset_check(name=f"{table.replace('.', '__')}__checks", specs=specs, can_subset=True)
+    kind = "checks" if checks[0].blocking else "advice"
+
+    @dg.multi_asset_check(name=f"{table.replace('.', '__')}__{kind}", specs=specs, can_subset=True)
     def run(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
         asked = {key.name for key in context.selected_asset_check_keys}
         broken: list[Exception] = []

@@ -170,6 +170,8 @@ class _Loading:
         """Have a file loaded, or refuse it; one whose bytes are loaded is left as it is, and its SHA-256 returned."""
         if self._is_known_unread(drop):
             return self.hashes[drop.name, drop.full_stamp]
+        if any(drop.name == each.drop.name for each in self.waiting):  # names that are no text may look the same
+            self._load_waiting()
         try:
             read = ahead.read(drop, self._sizes_of_earlier(drop))
         except OSError as error:
@@ -239,8 +241,8 @@ class _Loading:
         finally:
             for each in waiting:
                 each.read.remove_copies()
-            if waiting:
-                self._read_ledger()
+        if waiting:
+            self._read_ledger()
 
     def _load_each(self, waiting: Sequence[_Waiting]) -> None:
         for each in waiting:
@@ -287,6 +289,8 @@ def _load(warehouse: Warehouse, waiting: Sequence[_Waiting], say: Callable[[str]
     staged: list[list[Staged]] = []
     try:
         for number, each in enumerate(waiting):
+            if not each.drop.is_unchanged():  # it may have been read long ago
+                raise _FileChangedError
             staged.append(stage(warehouse, each.drop.path, each.read.scratch, say, each.read, number))
         with warehouse.transaction():
             if gone:
@@ -295,7 +299,11 @@ def _load(warehouse: Warehouse, waiting: Sequence[_Waiting], say: Callable[[str]
             enter_drops(warehouse, written, gone)
             if not all(each.drop.is_unchanged() for each in waiting):
                 raise _FileChangedError
-    except (duckdb.InvalidInputException, duckdb.DataError) as error:
+    except duckdb.Error as error:
+        if not all(each.drop.is_unchanged() for each in waiting):
+            raise _FileChangedError from error
+        if not isinstance(error, duckdb.InvalidInputException | duckdb.DataError):
+            raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UnreadableDropError(f"{names} could not be loaded: {reason}") from error
     finally:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -104,11 +104,11 @@ class ReadAhead:
         while self._begun[0][0] != drop:
             _, passed = self._begun.popleft()
             _remove_copies(passed)
-        _, future = self._begun.popleft()
-        try:
-            found = future.result()
-        finally:
-            self._begin()
+        _, future = self._begun[0]
+        wait([future])  # where this is interrupted, its copies are still among those to be removed
+        self._begun.popleft()
+        self._begin()
+        found = future.result()
         if set(prefixes) <= found.starts.keys() | {length for length in prefixes if length > drop.size}:
             return found
         found.remove_copies()

@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ from retail_pipeline.settings import IngestSettings, load_settings
 from retail_pipeline.warehouse.bookkeeping import Bookkeeping
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.ingest.loading import line, text
-from retail_pipeline_tests.stores import opened
+from retail_pipeline_tests.stores import LONG_AGO, opened
 from retail_pipeline_tests.stores import write_drop as drop_file
 
 UCI = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
@@ -404,6 +405,37 @@ def test_files_are_read_ahead_no_further_than_allowed(warehouse: Warehouse, monk
     assert orders(warehouse) == [str(number) for number in range(9)]
 
 
+def test_an_interrupt_leaves_no_copies_of_the_file_that_is_read(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = read_ahead.tell_text
+    copies = []
+
+    def tell_text(*arguments: Any) -> Any:
+        records = real(*arguments)
+        copies.extend(warehouse.home.work.glob("drop-*/*"))
+        signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.5)
+        return records
+
+    main = threading.main_thread().ident
+    assert main
+    monkeypatch.setattr(read_ahead, "tell_text", tell_text)
+    drop_file(warehouse.home, "a.csv.gz", gzip.compress(text(line(1)).encode()))
+    with pytest.raises(KeyboardInterrupt):
+        load_drops(warehouse)
+    assert copies
+    assert list(warehouse.home.work.glob("drop-*")) == []
+
+
+def test_of_two_files_whose_names_look_the_same_the_longer_continues_the_other(warehouse: Warehouse) -> None:
+    """Their names differ in a byte that is no text."""
+    put(warehouse, os.fsdecode(b"\xfe.csv"), 1)
+    put(warehouse, os.fsdecode(b"\xff.csv"), 1, 2)
+    load_drops(warehouse)
+    assert orders(warehouse) == ["1", "2"]
+
+
 Meddle = Callable[[Path], object]
 
 
@@ -441,6 +473,26 @@ def test_a_file_that_is_taken_away_while_it_is_read_is_left_out(
     assert load_drops(warehouse).loaded == []
     assert load_drops(warehouse) == LoadReport()
     assert orders(warehouse) == []
+
+
+@pytest.mark.parametrize("meddle", [append, replace, Path.unlink])
+def test_a_file_that_changes_while_it_waits_to_be_loaded_with_others_is_left_out(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, meddle: Meddle
+) -> None:
+    put(warehouse, "a.csv", 1)
+    path = put(warehouse, "b.csv", 8)
+    put(warehouse, "c.csv", 9)
+    real = loader.stage
+
+    def stage(*arguments: Any) -> list[Staged]:
+        if path.exists() and path.stat().st_mtime == LONG_AGO:
+            meddle(path)
+        return real(*arguments)
+
+    monkeypatch.setattr(loader, "stage", stage)
+    report = load_drops(warehouse)
+    assert (report.growing, report.refused) == (["b.csv"], {})
+    assert orders(warehouse) == ["1", "9"]
 
 
 def meddle_after_staging(monkeypatch: pytest.MonkeyPatch, path: Path, meddle: Meddle) -> None:

@@ -32,7 +32,8 @@ class SmallStore:
     """The graph of a home.
 
     Knobs: ``count`` of numbers; ``break`` (a table: its build raises); ``check`` ('ERROR' or 'WARN': the blocking
-    check of ``core.doubled`` finds fault of this severity; 'raise'); ``advice`` (true: its other check finds fault);
+    check of ``core.doubled`` finds fault of this severity; 'raise'); ``advice`` (true: its other check finds fault;
+    'raise');
     ``hang`` ('build' or 'check': the build of ``core.other`` or the blocking check stops until killed).
     """
 
@@ -115,6 +116,8 @@ class SmallStore:
         return Finding(knob is None, f"{rows} rows", knob or "ERROR")
 
     def _find_pretty(self, warehouse: Warehouse) -> Finding:
+        if self.knob("advice") == "raise":
+            raise RuntimeError("the advice is broken")
         return Finding(not self.knob("advice"), "as the knob says")
 
     def _hang(self, where: str) -> None:

@@ -25,7 +25,7 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import WorkingDatabase
 from retail_pipeline_tests.stores import canonical, opened, refresh, write_drop
 from retail_pipeline_tests.warehouse.processes import forked_process, holding_process, kill, wait_until
-from retail_pipeline_tests.warehouse.small_store import DOUBLED, NUMBERS, OTHER, SmallStore, run_store
+from retail_pipeline_tests.warehouse.small_store import DOUBLED, JOB, NUMBERS, OTHER, QUIET, SmallStore, run_store
 from retail_pipeline_tests.warehouse.table_files import put
 
 
@@ -159,6 +159,23 @@ def test_a_check_that_breaks_holds_up_no_other_check_of_its_table(store: SmallSt
     assert [(event.check_name, event.passed) for event in result.get_asset_check_evaluations()] == [
         ("is_pretty", False)
     ]
+
+
+@pytest.mark.parametrize(("knobs", "is_built"), [({"advice": "raise"}, True), ({"check": "raise"}, False)])
+def test_only_a_check_that_blocks_holds_up_the_next_tables_when_it_breaks(
+    store: SmallStore, knobs: dict[str, Any], is_built: bool
+) -> None:
+    built = []
+
+    @dg.asset(deps=[dg.AssetKey(DOUBLED.split("."))])
+    def later() -> None:
+        built.append("later")
+
+    definitions = dg.Definitions.merge(store.definitions(), dg.Definitions(assets=[later]))
+    store.turn(**knobs)
+    result = definitions.resolve_job_def(JOB).execute_in_process(run_config=QUIET, raise_on_error=False)
+    assert not result.success
+    assert bool(built) == is_built
 
 
 @pytest.mark.parametrize("knobs", [{"check": "WARN"}, {"advice": True}])
