@@ -27,6 +27,8 @@ LEAST_TRADED = 0.15
 """A weekday with sales in a smaller share of the weeks is one on which the shop is closed."""
 LEAST_COUNT_SPREAD = 0.5
 """Standard deviation of the square root of a Poisson count: no count spreads less."""
+LEAST_RELATIVE_SPREAD = 0.005
+"""No square root spreads less, relative to what is expected: where most days are alike, rounding is no event."""
 RUN_DAYS, RUN_SCORE = 14, 3.0
 """Days that stray together count as a run from this score on, which is that of their sum."""
 YEARLY_DAYS = 15
@@ -173,7 +175,8 @@ def judge(expectations: pd.DataFrame, level: float) -> pd.DataFrame:
     shift = np.where(judged["is_count"], 0.375, 0.0)
     value = _root(judged["value"].to_numpy() + shift)
     middles = np.sqrt(judged[["expected", "usual"]].to_numpy() + shift[:, None])
-    low, high, spread = middles.min(axis=1), middles.max(axis=1), judged["spread"].to_numpy()
+    low, high = middles.min(axis=1), middles.max(axis=1)
+    spread = np.maximum(judged["spread"].to_numpy(), LEAST_RELATIVE_SPREAD * high)
     beyond = np.where(value > high, value - high, np.where(value < low, value - low, 0.0))
     beyond = np.where(judged["may_be_nothing"] & (beyond < 0), 0.0, beyond)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -134,9 +134,9 @@ def _of_series(
     wholes: dict[str, pd.DataFrame] = {}
     for measure in ("orders", "net_sales", "lines", "avg_order_value", "returns"):
         values = by_day[measure]
-        whole = wholes[WHOLE_OF[measure]] if measure == "returns" else None
         if (values[shop.days] != 0).to_numpy()[shop.is_known].mean() < LEAST_FILLED:
             continue
+        whole = wholes.get(WHOLE_OF[measure]) if measure == "returns" else None
         trend = WHOLE_TREND_DAYS if whole is None else PART_TREND_DAYS
         found = _days_of(values, shop, measure, shop.occasion, whole, trend)
         wholes[measure] = found
@@ -281,6 +281,7 @@ def _finish(judged: pd.DataFrame) -> pd.DataFrame:
     judged = judged.rename(columns={"day": "period"})
     value = judged["value"].to_numpy()
     judged["is_outside"] = (value < judged["lower"].to_numpy()) | (value > judged["upper"].to_numpy())
+    judged["is_outside"] &= judged["score"] != 0  # without any spread nothing can be judged
     judged["is_missing_day"] &= judged["is_outside"]
     judged["q_value"] = false_discovery_control(judged["p_value"].to_numpy())
     order = ["dimension", "member", "measure", "frequency", "period"]

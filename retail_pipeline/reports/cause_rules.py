@@ -82,11 +82,15 @@ def _ends_within(row: Row) -> bool:
 
 
 def _say_top_member(row: Row, context: Context) -> Said | None:
-    kind = "rise" if row["whole_change"] > 0 else "fall"
+    kind, money = "rise" if row["whole_change"] > 0 else "fall", context.money
+    beside = (
+        f"with {percent(row['share_before'])} of the sales before"
+        if row["share_before"] >= 0
+        else f"from {money.text(row['net_sales_before'])} to {money.text(row['net_sales'])}"
+    )
     return Said(
         f"Among {_plural(row['dimension'])}, {row['member_name']} added most to the {kind} of {context.title}: "
-        f"{context.money.signed(row['change'])}, {percent(row['share_explained'])} of the change with "
-        f"{percent(row['share_before'])} of the sales before.",
+        f"{money.signed(row['change'])}, {percent(row['share_explained'])} of the change {beside}.",
         "counted",
         0.5,
     )

@@ -89,7 +89,7 @@ def _signed_bars(names: Sequence[str], values: Sequence[float]) -> str:
     with _drawing(7.2, 0.5 + 0.26 * len(names)) as (axes, text):
         places = range(len(names))
         axes.barh(places, values, color=[GREEN if value >= 0 else RED for value in values])
-        axes.set_yticks(places, names)
+        axes.set_yticks(places, names, parse_math=False)  # a $ in a name is a $
         axes.invert_yaxis()
         axes.axvline(0, color=GREY, linewidth=0.8)
         axes.grid(visible=True, axis="x", color="#e6e6e6")

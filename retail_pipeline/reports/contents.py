@@ -104,6 +104,11 @@ class Contents:
     data_until: date
 
     @property
+    def is_comparable(self) -> bool:
+        """Whether the data hold all of the period and of the one before."""
+        return bool(self.before) and not self.figures["is_partial"] and not self.before["is_partial"]
+
+    @property
     def fingerprint(self) -> str:
         """A hash of all that is said and shown: equal contents make the same page."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]

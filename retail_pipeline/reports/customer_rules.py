@@ -10,7 +10,7 @@ FEWEST_CUSTOMERS = 30
 NEW_CUSTOMERS = """
 select this.customers, this.new_customers, before.customers as customers_before, before.new_customers as new_before
 from sales.period_figures as this
-left join sales.period_figures as before
+join sales.period_figures as before
     on before.frequency = this.frequency and before.last_day = this.period - 1 and not before.is_partial
 where this.frequency = '{frequency}' and this.period = date '{period}' and not this.is_partial
 """
@@ -66,8 +66,10 @@ def _say_new(row: Row, context: Context) -> Said | None:
 
 def _say_lapsed(row: Row, context: Context) -> Said | None:
     lapsed, came_back = row["lapsed_customers"], row["reactivated_customers"]
+    if not lapsed and not came_back:
+        return None
     return Said(
-        f"In {context.title} {counted(lapsed, 'customer')} went into a third month without an order, "
+        f"In {context.title}, {counted(lapsed, 'customer')} went into a third month without an order, "
         f"{percent(row['churn_rate'])} of those active before, and {came_back:,} came back after three months or more.",
         "counted; a lapsed customer may still come back",
         0.45,

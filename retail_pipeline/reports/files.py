@@ -13,6 +13,9 @@ from retail_pipeline.reports.page import render_page
 from retail_pipeline.reports.periods import Period
 from retail_pipeline.reports.sentences import Read, Row
 
+MOST_HEAD = 500
+"""Characters of a page within which it names its state."""
+
 
 def read_rows(connection: duckdb.DuckDBPyConnection) -> Read:
     """A function that runs queries on a connection and returns their rows by column name."""
@@ -36,11 +39,25 @@ def write_report(folder: Path, contents: Contents, render: Callable[[Contents], 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(render(contents), encoding="utf-8")
+        text = render(contents).replace("<head>", f'<head>\n<meta name="contents" content="{page_state(contents)}">', 1)
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def page_state(contents: Contents) -> str:
+    """A hash of what a page says and of the code that makes it."""
+    return f"{contents.fingerprint}{page_code()}"
+
+
+def says(path: Path, state: str) -> bool:
+    """Whether a page is there and in this state: it names its own, so that a page written by another is known."""
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as page:
+        return f'content="{state}"' in page.read(MOST_HEAD)
 
 
 @cache

@@ -77,6 +77,7 @@ def _context(contents: Contents) -> dict[str, Any]:
         "tiles": _tiles(contents, money),
         "sentences": contents.sentences,
         "products": [_member_cells(row, money) for row in contents.products],
+        "is_comparable": contents.is_comparable,
         "is_one_page": contents.period.frequency == "week",
     }
 
@@ -162,7 +163,7 @@ def _charts(contents: Contents) -> list[Chart]:
                 charts.drivers_chart(contents.drivers),
             )
         )
-    if period.frequency != "week":
+    if period.frequency != "week" and contents.is_comparable:
         for title, members in (("country", contents.countries), ("channel", contents.channels)):
             if len(members) > 1:
                 caption = f"{money}; the {len(members)} with the highest net sales, against {period.before.title}"

@@ -113,17 +113,26 @@ def parse_period(text: str) -> Period:
     ['November 2011', 'week 48 of 2011', 'quarter 4 of 2011']
     """
     try:
-        if found := DAY.fullmatch(text):
-            return Period("day", date(int(found[1]), int(found[2]), int(found[3])))
-        if found := MONTH.fullmatch(text):
-            return Period("month", date(int(found[1]), int(found[2]), 1))
-        if found := WEEK.fullmatch(text):
-            return Period("week", date.fromisocalendar(int(found[1]), int(found[2]), 1))
-        if found := QUARTER.fullmatch(text):
-            return Period("quarter", date(int(found[1]), 3 * int(found[2]) - 2, 1))
+        period = _parsed(text)
     except ValueError as error:
         raise SelectionError(f"{text} is not in the calendar ({error}). Name a period as in {EXAMPLES}.") from error
-    raise SelectionError(f"{text!r} is no period. Name one as in {EXAMPLES}.")
+    if period is None:
+        raise SelectionError(f"{text!r} is no period. Name one as in {EXAMPLES}.")
+    if not 2 < period.first_day.year < 9998:
+        raise SelectionError(f"{text} is at the end of the calendar. Name a period as in {EXAMPLES}.")
+    return period
+
+
+def _parsed(text: str) -> Period | None:
+    if found := DAY.fullmatch(text):
+        return Period("day", date(int(found[1]), int(found[2]), int(found[3])))
+    if found := MONTH.fullmatch(text):
+        return Period("month", date(int(found[1]), int(found[2]), 1))
+    if found := WEEK.fullmatch(text):
+        return Period("week", date.fromisocalendar(int(found[1]), int(found[2]), 1))
+    if found := QUARTER.fullmatch(text):
+        return Period("quarter", date(int(found[1]), 3 * int(found[2]) - 2, 1))
+    return None
 
 
 def long_date(day: date) -> str:

@@ -11,6 +11,8 @@ PAIRED = ("week", "month", "quarter")
 FEWEST_EARLIER = 4
 """Earlier periods below which nothing is said of what is usual."""
 FEWEST_FOR_RATES = 6
+FEWEST_ORDERS = 30
+"""Orders below which no hour is called the busiest."""
 DRIVER_WORDS = {
     "buyers": ("more buyers", "fewer buyers"),
     "orders_per_buyer": ("more orders per buyer", "fewer orders per buyer"),
@@ -27,7 +29,7 @@ with periods as (
 )
 select
     this.period, this.is_partial, this.net_sales, this.orders, this.growth_previous, this.growth_year,
-    before.net_sales as net_sales_before,
+    before.net_sales as net_sales_before, before.is_partial as before_is_partial,
     (select count(*) from periods where period < date '{period}' and growth_previous is not null) as earlier_changes,
     (
         select count(*)
@@ -79,7 +81,8 @@ order by net_sales desc, date_day
 """
 
 BUSIEST_HOUR = """
-select weekday, hour, orders, orders_per_day, (select sum(orders) from sales.by_hour) as orders_of_all
+select weekday, hour, orders, orders_per_day, (select sum(orders) from sales.by_hour) as orders_of_all,
+    (select sum(orders) from sales.by_hour where hour = 0) as orders_at_midnight
 from sales.by_hour
 where orders > 0
 order by orders_per_day desc, orders desc, weekday, hour
@@ -121,12 +124,15 @@ def _say_net_sales(row: Row, context: Context) -> Said | None:
         before = context.money.text(row["net_sales_before"])
         text += f", {compared(row['growth_previous'], f'{period.before.title} ({before})')}"
     if row["growth_year"] is not None:
-        text += f" and {compared(row['growth_year'], period.year_before.title)}"
+        joint = "," if row["growth_previous"] is None else " and"
+        text += f"{joint} {compared(row['growth_year'], period.year_before.title)}"
     return Said(f"{text}.", _among_earlier(row, period), 1.0)
 
 
 def _among_earlier(row: Row, period: Period) -> str:
     if row["growth_previous"] is None:
+        if row["before_is_partial"] is False:
+            return "counted; the period before it had no net sales above zero to compare with"
         return "counted; there is no whole period before it to compare with"
     earlier, smaller = row["earlier_changes"], row["smaller_changes"]
     if earlier < FEWEST_EARLIER:
@@ -135,6 +141,8 @@ def _among_earlier(row: Row, period: Period) -> str:
 
 
 def _say_drivers(row: Row, context: Context) -> Said | None:
+    if row["driver"] == "sales":
+        return None  # one of the periods sold nothing: that is no reason
     money = context.money
     up, down = DRIVER_WORDS[row["driver"]]
     kind = "rise" if row["change"] > 0 else "fall"
@@ -175,6 +183,8 @@ def _say_best_day(row: Row, context: Context) -> Said | None:
 
 def _say_busiest_hour(row: Row, context: Context) -> Said | None:
     hour = row["hour"]
+    if row["orders_of_all"] < FEWEST_ORDERS or 2 * row["orders_at_midnight"] > row["orders_of_all"]:
+        return None  # dates without times lie at midnight
     return Said(
         f"The busiest hour is {WEEKDAYS[row['weekday'] - 1]} from {hour}:00 to {hour + 1}:00, with "
         f"{float(row['orders_per_day']):,.1f} orders a day, {percent(row['orders'] / row['orders_of_all'])} of all.",

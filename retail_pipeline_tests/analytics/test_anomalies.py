@@ -261,3 +261,21 @@ def test_a_weekday_counts_as_closed_below_a_share_of_the_weeks() -> None:
     often, seldom = (np.where(is_saturday, week < 100 * times * share, True) for times in (1.01, 0.9))
     assert trading_days(days, often).all()
     assert (trading_days(days, seldom) == ~is_saturday).all()
+
+
+def test_where_all_days_are_alike_rounding_is_no_anomaly_and_a_double_day_is_one() -> None:
+    """Ten orders each day at 100/3: trend and week are found in floats, which never give it back exactly."""
+    days = pd.date_range("2022-01-03", periods=400)
+    total = pd.DataFrame({"day": days, "orders": 10.0, "net_sales": 1000 / 3, "lines": 10.0, "returns": 0.0,
+                          "avg_order_value": 100 / 3})  # fmt: skip
+    no_parts = shop()[1].head(0)
+    assert not ranges((total, no_parts))["is_outside"].any()
+    total.loc[200, "net_sales"] *= 2
+    assert outside(ranges((total, no_parts)), "total", "day", "net_sales") == [f"{days[200]:%Y-%m-%d}"]
+
+
+def test_a_shop_without_money_but_with_returns_has_ranges_of_its_orders() -> None:
+    total, _ = shop()
+    total = total.assign(net_sales=0.0, avg_order_value=0.0, returns=1.0)
+    found = ranges((total, shop()[1].head(0)))
+    assert {"orders", "returns"} <= set(found["measure"])

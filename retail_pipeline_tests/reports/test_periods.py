@@ -54,7 +54,24 @@ def test_periods_as_people_write_them(text: str, first: date, last: date, title:
     assert (period.first_day, period.last_day, period.title) == (first, last, title)
 
 
-@pytest.mark.parametrize("text", ["2011", "November", "", "2011-13", "2011-02-30", "2010-W53", "2011-Q5", "11-2011"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2011",
+        "November",
+        "",
+        "2011-13",
+        "2011-02-30",
+        "2010-W53",
+        "2011-Q5",
+        "11-2011",
+        "9999-12",
+        "9999-12-31",
+        "9999-Q4",
+        "0001-01",
+        "0001-W01",
+    ],
+)
 def test_what_is_no_period_is_refused_with_examples(text: str) -> None:
     with pytest.raises(SelectionError, match="2011-W48"):
         parse_period(text)

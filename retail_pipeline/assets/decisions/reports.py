@@ -8,7 +8,7 @@ import dagster as dg
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.reports import cause_rules, charts, contents, customer_rules, page, sales_rules, sentences, words
 from retail_pipeline.reports.contents import UPSTREAM, Contents, collect, known_periods
-from retail_pipeline.reports.files import page_code, read_rows, report_path, write_report
+from retail_pipeline.reports.files import page_code, page_state, read_rows, report_path, says, write_report
 from retail_pipeline.reports.page import render_markdown
 from retail_pipeline.reports.periods import FREQUENCIES, Period
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -53,17 +53,12 @@ def _maker(frequency: str, name: str) -> "Callable[[Warehouse], pd.DataFrame]":
         read = read_rows(warehouse.connection)
         folder = warehouse.home.reports
         kept = getattr(warehouse.settings.reports, f"{frequency}s")
-        written = (
-            dict(warehouse.execute(f"select file_name, contents from {name}").fetchall())
-            if warehouse.exists(name)
-            else {}
-        )
         rows = []
         for period in known_periods(frequency, read)[-kept:] if kept else []:
             found = collect(period, read)
             path = report_path(folder, period)
-            file_name, state = f"{frequency}/{path.name}", f"{found.fingerprint}{page_code()}"
-            if written.get(file_name) != state or not path.exists():
+            file_name, state = f"{frequency}/{path.name}", page_state(found)
+            if not says(path, state):
                 write_report(folder, found)
             rows.append(_row(found, file_name, state))
         return pd.DataFrame(
@@ -81,11 +76,14 @@ def _row(found: Contents, file_name: str, state: str) -> tuple[object, ...]:
 
 
 def _finder(name: str) -> Callable[[Warehouse], bool]:
-    """Whether all pages are there that the table speaks of."""
+    """Whether all pages are there that the table speaks of, as it says and made by this code."""
 
     def is_whole(warehouse: Warehouse) -> bool:
-        files = warehouse.execute(f"select file_name from {name}").fetchall()
-        return all((warehouse.home.reports / file_name).exists() for (file_name,) in files)
+        files = warehouse.execute(f"select file_name, contents from {name}").fetchall()
+        return all(
+            state.endswith(page_code()) and says(warehouse.home.reports / file_name, state)
+            for file_name, state in files
+        )
 
     return is_whole
 

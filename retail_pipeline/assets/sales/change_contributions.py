@@ -24,7 +24,8 @@ PERIODS = """
     order by frequency, period
 """
 MEMBERS = f"""
-    select frequency, period, dimension, member, cast(net_sales * {SMALLEST} as bigint) as amount
+    select frequency, period, dimension, member,
+        cast(cast(net_sales as decimal(38, 4)) * {SMALLEST} as bigint) as amount
     from sales.member_periods
     where not is_partial and net_sales <> 0
     order by frequency, period, dimension, member

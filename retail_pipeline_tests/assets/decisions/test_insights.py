@@ -142,3 +142,72 @@ def test_sentences_of_a_dirty_shop_all_have_their_row(tmp_path: Path) -> None:
                     assert len(read(sentence.evidence)) == 1, sentence
                     assert "None" not in sentence.text
                     assert "nan" not in sentence.text.split()
+
+
+def shop_of(home: Home, lines: list[list[object]]) -> dict[tuple[str, str], str]:
+    """The sentences of every month and day of a shop, by period and rule."""
+    write_drop(home, "a.csv", canonical(lines))
+    with built(home) as warehouse:
+        read = read_rows(warehouse.connection)
+        periods = [Period("month", date(2024, month, 1)) for month in (1, 2, 3)] + [Period("day", date(2024, 3, 4))]
+        return {
+            (period.name if period else "", sentence.rule): f"{sentence.text} {sentence.certainty}"
+            for period, sentence in all_sentences(periods, read)
+        }
+
+
+def each_day(price: object, times: int = 1, first: date = date(2023, 2, 20)) -> list[list[object]]:
+    """Orders of a shop that is closed on Sundays, dated without a time of day."""
+    days = (first + timedelta(days=number) for number in range((date(2024, 4, 10) - first).days))
+    return [
+        [f"{day}-{number}", f"{day} 00:00:00", f"c{number}", "P", "Pen", 1, price, "France"]
+        for day in days
+        if day.weekday() < 6
+        for number in range(times)
+    ]
+
+
+def test_after_a_closed_day_a_year_before_is_compared_and_the_lack_of_sales_is_told(home: Home) -> None:
+    said = shop_of(home, each_day(2))
+    assert said["2024-03-04", "net_sales"] == (
+        "Net sales of Monday 4 March 2024 were 2.00 from 1 order, as in Monday 6 March 2023. "
+        "counted; the period before it had no net sales above zero to compare with"
+    )
+
+
+def test_dates_without_a_time_have_no_busiest_hour(home: Home) -> None:
+    assert ("", "busiest_hour") not in shop_of(home, each_day(2))
+
+
+def test_customers_of_the_first_period_are_not_told_as_new(home: Home) -> None:
+    said = shop_of(home, each_day(2, times=40, first=date(2024, 1, 1)))
+    assert ("2024-01", "new_customers") not in said
+    assert said["2024-02", "new_customers"].startswith("Of 40 known customers in February 2024, 0 were new")
+
+
+def test_a_shop_that_gives_all_away_is_told_of(home: Home) -> None:
+    said = shop_of(home, each_day(0, times=10))
+    assert said["2024-03", "net_sales"].startswith("Net sales of March 2024 were 0.00 from 260 orders.")
+    assert ("2024-03", "drivers") not in said
+
+
+def test_amounts_of_a_small_currency_are_divided(home: Home) -> None:
+    """A shop in rupiah sells for billions."""
+    said = shop_of(
+        home, [[*line[:7], "France" if number % 3 else "Italy"] for number, line in enumerate(each_day(10**10))]
+    )
+    assert said["2024-03", "net_sales"].startswith("Net sales of March 2024 were 260,000,000,000 from 26 orders")
+    assert "added most to the rise of March 2024" in said["2024-03", "top_member"]
+
+
+def test_a_member_whose_sales_were_below_nothing_has_no_share_of_them() -> None:
+    row = {
+        "dimension": "product", "member_name": "Manual", "net_sales_before": -68874, "net_sales": -28096,
+        "change": 40777, "whole_change": 479151, "share_explained": 0.085, "share_before": -0.038,
+    }  # fmt: skip
+    said = BY_NAME["top_member"].say(row, Context(parse_period("2011-Q3"), Money(None)))
+    assert said is not None
+    assert said.text == (
+        "Among products, Manual added most to the rise of quarter 3 of 2011: +40,777, 8.5 % of the change from -68,874 "
+        "to -28,096."
+    )

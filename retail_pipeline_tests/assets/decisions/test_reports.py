@@ -152,3 +152,52 @@ def test_pages_are_written_when_missing_or_changed_and_left_alone_otherwise(home
         pass
     changed = {name for name, time in pages(home).items() if time != 1e9}
     assert {"month/2023-11.html", "month/2023-12.html", "quarter/2023-Q4.html"} <= changed
+
+
+def test_a_partial_period_compares_no_product_and_no_country_with_a_whole_one(store: Warehouse) -> None:
+    for name in ("2023-12", "2023-01"):  # partial; whole, but the data hold nothing of the month before
+        contents = collect(parse_period(name), read_rows(store.connection))
+        for text in (render_page(contents), render_markdown(contents)):
+            assert "<b>" not in text
+            assert not re.search(r"against (November 2023|December 2022)", text)
+    assert "against October 2023" in render_page(collect(parse_period("2023-11"), read_rows(store.connection)))
+
+
+def test_a_page_that_another_wrote_over_is_written_again(home: Home) -> None:
+    home.settings_file.write_text(KEPT)
+    write_drop(home, "a.csv", canonical([line for line in LINES if str(line[1]) >= "2023-09"]))
+    with built(home):
+        pass
+    page = home.reports / "month" / "2023-11.html"
+    text = page.read_text()
+    page.write_text(
+        re.sub(r'name="contents" content="[0-9a-f]+"', 'name="contents" content="of an older snapshot"', text)
+    )
+    with built(home):
+        pass
+    assert page.read_text() == text
+
+
+def test_pages_are_written_anew_by_other_code(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.settings_file.write_text(KEPT)
+    write_drop(home, "a.csv", canonical([line for line in LINES if str(line[1]) >= "2023-09"]))
+    with built(home):
+        pass
+    monkeypatch.setattr("retail_pipeline.reports.files.page_code", lambda: "another template")
+    monkeypatch.setattr("retail_pipeline.assets.decisions.reports.page_code", lambda: "another template")
+    with built(home):
+        pass
+    assert all("another template" in path.read_text() for path in home.reports.rglob("*.html"))
+
+
+def test_signs_in_names_are_drawn_as_they_are(home: Home) -> None:
+    names = ["A $5 off $10", r"$\undefined{1}$"]
+    lines = [
+        [number, f"2024-0{month}-{day:02} 10:00:00", "anna", "P", "Pen", 1, "2", names[number % 2]]
+        for number, (month, day) in enumerate((month, day) for month in (1, 2, 3) for day in range(1, 29))
+    ]
+    write_drop(home, "a.csv", canonical(lines))
+    with built(home) as warehouse:
+        page = render_page(collect(parse_period("2024-02"), read_rows(warehouse.connection)))
+    for name in names:
+        assert f">{name}</text>" in page
