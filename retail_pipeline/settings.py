@@ -282,6 +282,37 @@ class RfmSettings(_Section):
     )
 
 
+class FeatureSettings(_Section):
+    """Features of customers."""
+
+    half_life_days: float = Field(
+        90.0, gt=0, description="the age at which an order counts half in spend_weighted [days]"
+    )
+    history_months: int = Field(
+        24, ge=0, le=600, description="month ends kept in the histories of features and scores, the latest [months]"
+    )
+
+
+class LifecycleSettings(_Section):
+    """Where the stages of a customer's life begin."""
+
+    dormant_gaps: float = Field(
+        3.0, gt=0, description="dormant when the last order is more than so many usual gaps ago [usual gaps]"
+    )
+    established_days: int = Field(4, ge=2, description="developing before so many days with an order [days]")
+    declining_gaps: float = Field(
+        2.0,
+        gt=0,
+        description="declining when the last order is more than so many of the customer's mean gaps ago [gaps]",
+    )
+    declining_spend_share: Share = Field(
+        0.5, description="declining when the last 90 days brought less than this share of the 90 before"
+    )
+    usual_gap_days: float = Field(
+        90.0, gt=0, description="the usual gap where no customer has come on two days yet [days]"
+    )
+
+
 class AnomalySettings(_Section):
     """Days and weeks outside their expected range."""
 
@@ -385,6 +416,8 @@ class Settings(BaseSettings):
     currency: CurrencySettings = CurrencySettings()
     core: CoreSettings = CoreSettings()
     rfm: RfmSettings = RfmSettings()
+    features: FeatureSettings = FeatureSettings()
+    lifecycle: LifecycleSettings = LifecycleSettings()
     anomalies: AnomalySettings = AnomalySettings()
     insights: InsightsSettings = InsightsSettings()
     quality: QualitySettings = QualitySettings()

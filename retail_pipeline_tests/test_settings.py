@@ -15,7 +15,10 @@ from retail_pipeline.errors import SettingsError
 from retail_pipeline.home import Home
 from retail_pipeline.settings import OWN_FORMATS, ScheduleSettings, Settings, load_settings
 
-SECTIONS = "anomalies, core, currency, formats, ingest, privacy, quality, rfm, schedule, warehouse"
+SECTIONS = (
+    "anomalies, core, currency, features, formats, ingest, insights, lifecycle, privacy, quality, reports, rfm, "
+    "schedule, warehouse"
+)
 IN_THE_ENVIRONMENT = SECTIONS.replace("formats, ", "")
 
 

@@ -18,6 +18,8 @@ FROM_NO_COLUMN = {
     "core.order_versions": {"lines", "stands"},
     "core.orders": {"lines"},
     "core.reporting_currency": {"is_set", "currencies"},
+    "customers.features": {"orders"},
+    "customers.order_states": {"lines_bought"},
     "customers.rfm_segments": {"customers", "share_customers"},
     "sales.by_category": {"products"},
     "sales.by_hour": {"hour", "days"},
