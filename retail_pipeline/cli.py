@@ -74,6 +74,15 @@ def run(home: Home, select: str | None, reload: tuple[str, ...], full: bool) -> 
 
 
 @main.command()
+@click.pass_obj
+def train(home: Home) -> None:
+    """Do as 'run' does, and search, fit and crown all models anew."""
+    from retail_pipeline.console.run import run_pipeline
+
+    sys.exit(run_pipeline(home, console, training=True))
+
+
+@main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--format", "format_name", help="The format the files must be of.")
 @click.option("--explain", is_flag=True, help="Show how the files would be read, and add nothing.")

@@ -27,6 +27,7 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         "surprise_level": settings.insights.surprise_level,
         "least_excess_share": settings.insights.least_excess_share,
         "explains_most_share": settings.insights.explains_most_share,
+        **{f"cluster_{name}": value for name, value in settings.clusters.model_dump().items()},
     }
 
 

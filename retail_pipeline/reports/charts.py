@@ -28,7 +28,7 @@ def periods_chart(history: Sequence[Row], period: Period) -> str:
     """Net sales of the last periods as bars; the report's own stands out, partial ones are pale."""
     names = [_tick(Period(period.frequency, row["period"])) for row in history]
     colours = [ORANGE if row["period"] == period.first_day else BLUE for row in history]
-    with _drawing(7.2, 2.4) as (axes, text):
+    with drawing(7.2, 2.4) as (axes, text):
         bars = axes.bar(range(len(history)), [float(row["net_sales"]) for row in history], color=colours)
         for bar, row in zip(bars, history, strict=True):
             bar.set_alpha(0.4 if row["is_partial"] else 1.0)
@@ -43,7 +43,7 @@ def days_chart(days: Sequence[Row], period: Period) -> str:
     """Net sales day by day over their expected range; days outside are marked."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    with _drawing(7.2, 2.4) as (axes, text):
+    with drawing(7.2, 2.4) as (axes, text):
         known = [row for row in days if row["lower"] is not None]
         if known:
             axes.fill_between(
@@ -85,7 +85,7 @@ def members_chart(members: Sequence[Row]) -> str:
 
 
 def _signed_bars(names: Sequence[str], values: Sequence[float]) -> str:
-    with _drawing(7.2, 0.5 + 0.26 * len(names)) as (axes, text):
+    with drawing(7.2, 0.5 + 0.26 * len(names)) as (axes, text):
         places = range(len(names))
         axes.barh(places, values, color=[GREEN if value >= 0 else RED for value in values])
         axes.set_yticks(places, names)
@@ -98,7 +98,7 @@ def _signed_bars(names: Sequence[str], values: Sequence[float]) -> str:
 
 
 @contextmanager
-def _drawing(width: float, height: float) -> "Iterator[tuple[Axes, io.StringIO]]":
+def drawing(width: float, height: float) -> "Iterator[tuple[Axes, io.StringIO]]":
     """Axes to draw on; at the end the text holds the picture, without a date in it."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from retail_pipeline.assets.raw import drops as raw_drops
 from retail_pipeline.cli import main
 from retail_pipeline.console.add import put_into_drops
-from retail_pipeline.console.dagster_home import prepare_dagster_home
+from retail_pipeline.console.dagster_home import open_instance, prepare_dagster_home
 from retail_pipeline.errors import PublishError
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import list_drops
@@ -56,7 +56,7 @@ def published(home: Home) -> Home:
 
 def test_help_lists_every_command() -> None:
     output = retail("--help").output
-    for command in ("demo", "run", "add", "drops", "ui", "sql", "status", "export", "simulate"):
+    for command in ("demo", "run", "train", "add", "drops", "ui", "sql", "status", "export", "simulate"):
         assert f"\n  {command} " in output
 
 
@@ -65,6 +65,16 @@ def test_every_command_explains_itself() -> None:
         result = retail(command, "--help")
         assert result.exit_code == 0
         assert "Usage:" in result.output
+
+
+def test_train_runs_all_with_models_fitted_anew(home: Home) -> None:
+    write_drop(home, "may.csv", canonical(LINES))
+    result = retail("train")
+    assert result.exit_code == 0, result.output
+    with open_instance(home) as instance:
+        (run,) = instance.get_runs()
+    assert (run.job_name, run.tags[resource.TRAIN_TAG]) == ("train", "true")
+    assert home.warehouse_link.exists()
 
 
 def test_run_without_files_has_nothing_to_do(home: Home) -> None:
