@@ -16,8 +16,8 @@ from retail_pipeline.home import Home
 from retail_pipeline.settings import OWN_FORMATS, ScheduleSettings, Settings, load_settings
 
 SECTIONS = (
-    "anomalies, clusters, core, currency, features, formats, ingest, insights, lifecycle, privacy, quality, reports, rfm, "
-    "schedule, warehouse"
+    "anomalies, clusters, core, currency, features, formats, ingest, insights, lifecycle, privacy, quality, reports, "
+    "rfm, schedule, warehouse"
 )
 IN_THE_ENVIRONMENT = SECTIONS.replace("formats, ", "")
 
