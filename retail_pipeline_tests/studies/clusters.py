@@ -1,11 +1,13 @@
 """What clusters show of UCI Online Retail, how far they agree with the simulator's tiers, and what a million cost.
 
-``python -m retail_pipeline_tests.studies.clusters [online-retail] [tiers] [million]``.
+``python -m retail_pipeline_tests.studies.clusters [online-retail] [month-ends] [tiers] [million]``.
 
 *online-retail*: silhouettes of the RFM preset by k beside those of the recipe that is published most (Amount with
 cancellations, Frequency in lines, Recency; three filters at 1.5 times the range from the 5 % to the 95 % quantile
-outside it; standardised); all algorithms with their scores; sizes and personas; and over six month-ends, trained at
-each, how many clusters and customers kept their persona, by the rules as they are and without them.
+outside it; standardised); all algorithms with their scores; sizes and personas.
+
+*month-ends*: over six of them, trained at each, how many clusters and customers of it kept their persona, by the rules
+as they are and without them.
 
 *tiers*: the adjusted Rand index between clusters and the tier each simulated customer is of, beside two bounds. The
 first classifier knows the shop's parameters and each customer's own traits: the purchase rate, the dropout probability
@@ -75,17 +77,28 @@ RECIPE = f"""
 def online_retail() -> None:
     """All that is told of UCI Online Retail."""
     with tempfile.TemporaryDirectory(prefix="retail-study-") as folder:
-        home = Home(Path(folder)).create()
-        (home.drops / "data.csv.gz").write_bytes(ONLINE_RETAIL.read_bytes())
-        os.utime(home.drops / "data.csv.gz", (LONG_AGO, LONG_AGO))
+        home = _online_retail_home(Path(folder))
         frame = features(home)
         found = {name: _trained(frame, name) for name in ("rfm", "classic")}
         _tell_silhouettes(frame, found["rfm"])
         for name, clustering in found.items():
             _tell_algorithms(frame, name, clustering)
+
+
+def month_ends() -> None:
+    """How far personas of UCI Online Retail last."""
+    with tempfile.TemporaryDirectory(prefix="retail-study-") as folder:
+        home = _online_retail_home(Path(folder))
         months = [features(home, Settings(core={"as_of": day})) for day in MONTH_ENDS]  # type: ignore[arg-type]
     for name in ("rfm", "classic"):
         _tell_kept(name, months)
+
+
+def _online_retail_home(folder: Path) -> Home:
+    home = Home(folder).create()
+    (home.drops / "data.csv.gz").write_bytes(ONLINE_RETAIL.read_bytes())
+    os.utime(home.drops / "data.csv.gz", (LONG_AGO, LONG_AGO))
+    return home
 
 
 def features(home: Home, settings: Settings | None = None) -> pd.DataFrame:
@@ -154,12 +167,13 @@ def _tell_kept(name: str, months: list[pd.DataFrame]) -> None:
     plain: dict[int, str] = {}
     plain_before: pd.Series[int] | None = None
     kept = dict.fromkeys(("clusters", "named", "plainly named", "customers", "same persona", "same plain persona"), 0)
-    ks, first = [], None
+    ks, first, changed = [], None, list[str]()
     for frame in months:
         frame = frame.sort_values("customer_id", ignore_index=True)
         found = _trained(
             frame, name, limits,
             before=None if before is None else {"kmeans": before}, levels_before={"kmeans": levels},
+            k_before={"kmeans": len(names)},
         )  # fmt: skip
         division = found.divisions["kmeans"]
         now = pd.Series(found.assign(frame)["kmeans"], index=frame["customer_id"])
@@ -177,12 +191,14 @@ def _tell_kept(name: str, months: list[pd.DataFrame]) -> None:
             kept["customers"] += len(both)
             kept["same persona"] += int((now[both].map(now_names) == before[both].map(names)).sum())
             kept["same plain persona"] += int((own[both].map(now_plain) == plain_before[both].map(plain)).sum())
+        changed += [f"{persona} -> {now_names.get(c)}" for c, persona in names.items() if now_names.get(c) != persona]
         before, plain_before, levels = now, own, {c: told["levels"] for c, told in division.personas.items()}
         names, plain = now_names, now_plain
     share = {one: kept[one] / kept["clusters"] for one in ("named", "plainly named")}
     share |= {one: kept[one] / kept["customers"] for one in ("same persona", "same plain persona")}
     print(f"\n{name}: six month-ends, trained at each; clusters {ks}; customers {[len(frame) for frame in months]}")
     print(f"  clusters that kept number and name: {kept['named']} of {kept['clusters']} ({share['named']:.0%});")
+    print(f"  changed: {'; '.join(changed) or 'none'}")
     print(f"  of those matched, with the same name without leeway: {kept['plainly named']} of {kept['clusters']}")
     print(f"  customers with the same persona a month later: {share['same persona']:.1%}")
     print(f"  the same without matching and leeway: {share['same plain persona']:.1%}")
@@ -326,7 +342,9 @@ def million(customers: int, algorithms: tuple[str, ...]) -> None:
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m retail_pipeline_tests.studies.clusters", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="online-retail, tiers or million [default: the first]")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="online-retail, month-ends, tiers, million [the first]"
+    )
     parser.add_argument("--customers", type=int, help="customers of each shop, or of the million")
     parser.add_argument("--seeds", type=int, default=3, help="shops")
     parser.add_argument("--algorithms", default="kmeans", help="of the million, separated by commas")
@@ -334,6 +352,8 @@ def main() -> None:
     for part in given.parts or ["online-retail"]:
         if part == "online-retail":
             online_retail()
+        elif part == "month-ends":
+            month_ends()
         elif part == "tiers":
             tiers(given.customers or 10_000, range(1, 1 + given.seeds))
         elif part == "million":

@@ -1,11 +1,12 @@
 """Trying each algorithm with every number of clusters: scores, the chosen number, and which algorithm is the champion.
 
-The number of clusters is chosen by the silhouette, of equal ones the smaller. Champion is, of the algorithms that
+The number of clusters is chosen by the silhouette, of equal ones the smaller; the number of the last training stays as
+long as no other has a silhouette that is higher by more than a leeway. Champion is, of the algorithms that
 leave few customers out, make no cluster too small to act on and as many clusters as asked for, the one whose silhouette
 times stability is highest; customers left out count as badly placed. k-means if none is such.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +35,8 @@ from retail_pipeline.analytics.clusters.scores import (
 SEED = 20_111_210
 LEAST_SCORED = 2
 """Divisions into so many clusters are scored also where more are asked for."""
+LEEWAY = 0.02
+"""Silhouettes differ by so much from one sample of customers to the next: no reason to draw all clusters anew."""
 _SAME = 1e-9
 _RESAMPLED_STARTS, _GAP_STARTS = 3, 1
 
@@ -109,8 +112,13 @@ class Search:
     density: Density | None = None
 
 
-def search(points: Floats, limits: Limits) -> Search:
+def search(points: Floats, limits: Limits, k_before: Mapping[str, int] | None = None) -> Search:
     """Try all algorithms on points, in any order of theirs.
+
+    Parameters
+    ----------
+    k_before
+        By algorithm the number of clusters of the last training.
 
     Returns
     -------
@@ -136,18 +144,23 @@ def search(points: Floats, limits: Limits) -> Search:
             continue
         candidates = make()
         found.candidates += candidates
-        found.chosen[algorithm] = choose(candidates, limits)
+        found.chosen[algorithm] = choose(candidates, limits, (k_before or {}).get(algorithm))
         if algorithm == "kmeans":
             found.elbow = ks[knee(np.array([one.inertia for one in candidates]))] if len(ks) > 2 else None
     found.champion = crown(found.chosen, limits)
     return found
 
 
-def choose(candidates: list[Candidate], limits: Limits) -> Candidate:
-    """The candidate of the highest silhouette whose number of clusters is in the range, or nearest below it."""
+def choose(candidates: list[Candidate], limits: Limits, k_before: int | None = None) -> Candidate:
+    """The candidate of the highest silhouette whose number of clusters is in the range, or nearest below it.
+
+    One with as many clusters as before is preferred as long as its silhouette is nearly as high.
+    """
     in_range = [one for one in candidates if one.k >= limits.k_min] or candidates[-1:]
-    best = max(-1.0 if one.silhouette is None else one.silhouette for one in in_range)
-    return next(one for one in in_range if (-1.0 if one.silhouette is None else one.silhouette) >= best - _SAME)
+    silhouettes = [-1.0 if one.silhouette is None else one.silhouette for one in in_range]
+    high = [one for one, value in zip(in_range, silhouettes, strict=True) if value >= max(silhouettes) - LEEWAY]
+    same = [one for one, value in zip(in_range, silhouettes, strict=True) if value >= max(silhouettes) - _SAME]
+    return next((one for one in high if one.k == k_before), same[0])
 
 
 def crown(chosen: dict[str, Candidate], limits: Limits) -> str:

@@ -120,6 +120,7 @@ def train(
     reach: float = 3.0,
     before: Mapping[str, "pd.Series[int]"] | None = None,
     levels_before: Mapping[str, Mapping[int, Levels]] | None = None,
+    k_before: Mapping[str, int] | None = None,
 ) -> Clustering | None:
     """Find a feature set's clusters; None where the measures tell no two customers apart.
 
@@ -130,7 +131,9 @@ def train(
     before
         By algorithm the last run's cluster numbers, indexed by customer_id: clusters keep them.
     levels_before
-        By algorithm and cluster the levels behind the last run's personas.
+        By algorithm and cluster the levels behind the last training's personas.
+    k_before
+        By algorithm the number of clusters of the last training.
     """
     import sklearn.cluster  # noqa: F401  (its threads are bounded only once they are there)
     from threadpoolctl import threadpool_limits
@@ -139,7 +142,7 @@ def train(
     preparation = Preparation.fit(frame, FEATURE_SETS[feature_set], transform, reach)
     points = preparation.transform(frame)
     with threadpool_limits(limits=1):
-        found = search(points, limits)
+        found = search(points, limits, k_before)
         if not found.candidates:
             return None
         population, value = Population(frame), frame["total_spend"].to_numpy(dtype=np.float64, na_value=0.0)

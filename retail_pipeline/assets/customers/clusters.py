@@ -126,6 +126,7 @@ def _train(warehouse: Warehouse, reason: str) -> Fitted | None:
     frame = warehouse.read(FEATURES)
     found: dict[str, Clustering] = {}
     for name in settings.feature_sets:
+        levels, k_before = _model_before(warehouse, name)
         clustering = train(
             frame,
             name,
@@ -133,7 +134,8 @@ def _train(warehouse: Warehouse, reason: str) -> Fitted | None:
             transform=settings.transform,
             reach=settings.reach,
             before=_clusters_before(warehouse, name),
-            levels_before=_levels_before(warehouse, name),
+            levels_before=levels,
+            k_before=k_before,
         )
         if clustering:
             found[name] = clustering
@@ -185,17 +187,18 @@ def _clusters_before(warehouse: Warehouse, feature_set: str) -> "dict[str, pd.Se
     return {str(name): of_one.set_index("customer_id")["cluster"] for name, of_one in rows.groupby("algorithm")}
 
 
-def _levels_before(warehouse: Warehouse, feature_set: str) -> dict[str, dict[int, Levels]]:
-    """By algorithm and cluster the levels behind the personas of the last model, if it can be read."""
+def _model_before(warehouse: Warehouse, feature_set: str) -> tuple[dict[str, dict[int, Levels]], dict[str, int]]:
+    """Of the last model, if it can be read, by algorithm the levels behind its personas and its number of clusters."""
     try:
         saved = load_model(warehouse.home.models / SUBJECT)
-        divisions = saved.numbers["feature_sets"][feature_set]["divisions"] if saved else {}
-        return {
-            name: {int(cluster): told["levels"] for cluster, told in of_one["personas"].items()}
-            for name, of_one in divisions.items()
+        told = saved.numbers["feature_sets"][feature_set] if saved else {"divisions": {}, "selection": []}
+        levels = {
+            name: {int(cluster): persona["levels"] for cluster, persona in of_one["personas"].items()}
+            for name, of_one in told["divisions"].items()
         }
+        return levels, {row["algorithm"]: row["k"] for row in told["selection"] if row["chosen"]}
     except (ModelError, KeyError):
-        return {}
+        return {}, {}
 
 
 def _is_whole(warehouse: Warehouse) -> bool:
@@ -206,8 +209,23 @@ def _is_whole(warehouse: Warehouse) -> bool:
 
 
 def _model(warehouse: Warehouse) -> Fitted | None:
-    """The model that the selection tells of; None if that is empty."""
-    return fitting_model(warehouse) if warehouse.count(SELECTION) else None
+    """The model that the selection tells of; None if that is empty.
+
+    Raises
+    ------
+    ModelError
+        when it is not there: the selection was built by other settings or code, and not since.
+    """
+    told = warehouse.value(f"select min(model) from {SELECTION}")
+    if told is None:
+        return None
+    fitted = fitting_model(warehouse)
+    if fitted is None or fitted.id != told:
+        raise ModelError(
+            f"The model {told} that {SELECTION} tells of is not in use any more. Build that first: "
+            f"'retail run --select {SELECTION}', or all with 'retail run'."
+        )
+    return fitted
 
 
 def _make_clusters(warehouse: Warehouse) -> "pd.DataFrame":
@@ -376,10 +394,11 @@ SELECTION_TABLE = FrameTable(
     row="an algorithm with a number of clusters that was tried on a feature set",
     about="From the last training: 'retail train', weekly, or when settings or code have changed. The number of "
     "clusters is the one of the highest silhouette from clusters.k_min to clusters.k_max, of equal ones the smaller; "
-    "dbscan and hdbscan find theirs. Champion of a feature set is, of the algorithms that leave few customers out and "
-    "make no tiny cluster, the one with the highest standing; k-means if there is none. The model is in models/ in the "
-    "home. With too few customers (clusters.least_customers) there are no rows; the materialisation says why. "
-    "Scores are measured on clusters.sample_customers customers where there are more.",
+    "the last training's stays until another's is higher by more than 0.02; dbscan and hdbscan find theirs. Champion "
+    "of a feature set is, of the algorithms that leave few customers out and make no tiny cluster, the one with the "
+    "highest standing; k-means if there is none. The model is in models/ in the home. With too few customers "
+    "(clusters.least_customers) there are no rows; the materialisation says why. Scores are measured on "
+    "clusters.sample_customers customers where there are more.",
     key=("feature_set", "algorithm", "k"),
     columns={
         "feature_set": _SET,

@@ -178,6 +178,11 @@ def test_the_number_of_clusters_has_the_highest_silhouette_in_the_range_and_is_t
     assert choose(tried[:1], Limits(k_min=3)).k == 2
 
 
+def test_the_last_number_of_clusters_stays_while_its_silhouette_is_nearly_the_highest() -> None:
+    tried = [candidate("kmeans", k, value) for k, value in {3: 0.39, 4: 0.40, 5: 0.37}.items()]
+    assert [choose(tried, Limits(), before).k for before in (None, 3, 4, 5, 8)] == [4, 3, 4, 4, 4]
+
+
 def test_the_champion_stands_highest_of_those_that_may_lead() -> None:
     chosen = {
         "kmeans": candidate("kmeans", 4, 0.5, stability_ari=0.9),

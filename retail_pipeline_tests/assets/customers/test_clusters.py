@@ -11,6 +11,7 @@ import pytest
 from retail_pipeline.assets.customers.clusters import CLUSTERS_TABLE, SELECTION_TABLE, SUBJECT, TABLES
 from retail_pipeline.assets.frame_assets import build_frame_table
 from retail_pipeline.definitions import CHECKS
+from retail_pipeline.errors import ModelError
 from retail_pipeline.home import Home
 from retail_pipeline.saved_models import load_model
 from retail_pipeline.settings import load_settings
@@ -200,6 +201,14 @@ def test_other_settings_ask_for_a_new_model(store: Store) -> None:
     warehouse = store.build()
     assert warehouse.value("select max(k) from customers.cluster_selection where algorithm = 'kmeans'") == 4
     assert store.reason == "none was saved by these settings and this code"
+
+
+def test_tables_of_a_model_that_is_gone_are_not_emptied(store: Store) -> None:
+    rows = store.warehouse.count(CLUSTERS_TABLE.name)
+    store.home.settings_file.write_text(QUICK.replace("k_max = 5", "k_max = 4"))
+    with pytest.raises(ModelError, match=r"retail run --select customers\.cluster_selection"):
+        build_frame_table(store.open(), CLUSTERS_TABLE)
+    assert store.warehouse.count(CLUSTERS_TABLE.name) == rows
 
 
 @pytest.mark.parametrize("name", ["model.json", "rfm.npz", "manifest.json"])
