@@ -19,6 +19,7 @@ LEEWAY = 0.05
 NOISE_PERSONA = "Unlike any group"
 MOST_ON_WEEKDAY = 0.5
 """A cluster is told by a weekday if this share of its customers buy mostly on it."""
+ONE_TIME = "one_time"
 LEVELLED = ("recency_days", "orders", "total_spend")
 Levels = dict[str, str]
 
@@ -35,8 +36,14 @@ _APART = {
 
 
 def levels(profile: Mapping[str, Any], before: Levels | None = None) -> Levels:
-    """Low, middle or high for each measure that gives a word; ``before`` are those of the same cluster last time."""
-    return {name: _level(profile[f"position_{name}"], (before or {}).get(name)) for name in LEVELLED}
+    """Low, middle or high for each measure that gives a word, and whether most customers ordered once.
+
+    ``before`` are those of the same cluster last time.
+    """
+    known = before or {}
+    found = {name: _level(profile[f"position_{name}"], known.get(name)) for name in LEVELLED}
+    leeway = LEEWAY if known.get(ONE_TIME) == "no" else -LEEWAY if known else 0
+    return {**found, ONE_TIME: "yes" if profile["one_time_share"] >= 0.5 + leeway else "no"}
 
 
 def personas(profiles: list[dict[str, Any]], before: Mapping[int, Levels] | None = None) -> dict[int, dict[str, Any]]:
@@ -55,7 +62,7 @@ def personas(profiles: list[dict[str, Any]], before: Mapping[int, Levels] | None
             found[cluster] = {"name": NOISE_PERSONA, "levels": {}}
             continue
         of_cluster = levels(profile, known.get(cluster))
-        found[cluster] = {"name": _name(of_cluster, profile["median_orders"]), "levels": of_cluster}
+        found[cluster] = {"name": _name(of_cluster), "levels": of_cluster}
     by_cluster = {profile["cluster"]: profile for profile in profiles}
     used: set[str] = set()
     while alike := _alike(found):
@@ -88,8 +95,8 @@ def _level(position: float, before: str | None) -> str:
     return "low" if position < low else "high" if position > high else "middle"
 
 
-def _name(of_cluster: Levels, median_orders: float) -> str:
-    often = "one-time" if median_orders == 1 else _ORDERS.get(of_cluster["orders"])
+def _name(of_cluster: Levels) -> str:
+    often = "one-time" if of_cluster[ONE_TIME] == "yes" else _ORDERS.get(of_cluster["orders"])
     words = (_RECENCY.get(of_cluster["recency_days"]), often, _SPEND[of_cluster["total_spend"]])
     return " ".join(word for word in words if word)
 

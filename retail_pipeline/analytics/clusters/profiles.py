@@ -35,7 +35,7 @@ class Population:
 
         ``median_<measure>``; ``position_<measure>``, the median's place among all customers; ``difference_<measure>``,
         how far the cluster's mean is from that of all others in pooled standard deviations (Cohen 1988) on the
-        prepared scale; the most common weekday and its share.
+        prepared scale; the share of those with a single order; the most common weekday and its share.
         """
         found = []
         for name in np.unique(labels):
@@ -49,6 +49,7 @@ class Population:
                 row[f"median_{measure}"] = middle
                 row[f"position_{measure}"] = self.position(measure, middle)
                 row[f"difference_{measure}"] = standardised_difference(self._prepared[measure], inside)
+            row["one_time_share"] = float((self._values["orders"][inside] == 1).mean())
             days = self._values["preferred_weekday"][inside]
             counts = np.bincount(days[~np.isnan(days)].astype(np.int64), minlength=8)[1:8]
             row["weekday"] = int(counts.argmax()) + 1 if counts.sum() else None

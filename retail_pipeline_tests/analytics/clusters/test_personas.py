@@ -9,11 +9,11 @@ from retail_pipeline.analytics.clusters.profiles import LEVEL_MEASURES, Populati
 from retail_pipeline_tests.analytics.clusters.blobs import codes, customers
 
 
-def profile(cluster: int, *, median_orders: float = 3, **positions: float) -> dict[str, object]:
+def profile(cluster: int, *, one_time_share: float = 0.2, **positions: float) -> dict[str, object]:
     """A profile in the middle of all customers but for the positions given."""
     middle = dict.fromkeys(LEVEL_MEASURES, 0.5) | positions
     return {
-        "cluster": cluster, "median_orders": median_orders, "weekday": 1, "weekday_share": 0.2,
+        "cluster": cluster, "one_time_share": one_time_share, "weekday": 1, "weekday_share": 0.2,
         **{f"position_{name}": value for name, value in middle.items()},
     }  # fmt: skip
 
@@ -52,17 +52,17 @@ def test_personas_say_what_the_medians_show() -> None:
 
 
 @pytest.mark.parametrize(
-    ("positions", "orders", "name"),
+    ("positions", "one_time", "name"),
     [
-        ({"recency_days": 0.1, "total_spend": 0.9, "orders": 0.9}, 9, "Recent frequent big spenders"),
-        ({"recency_days": 0.9, "total_spend": 0.1, "orders": 0.2}, 1, "Lapsed one-time small spenders"),
-        ({"recency_days": 0.9, "total_spend": 0.9}, 3, "Lapsed big spenders"),
-        ({"orders": 0.1}, 2, "Rare middling spenders"),
-        ({}, 3, "Middling spenders"),
+        ({"recency_days": 0.1, "total_spend": 0.9, "orders": 0.9}, 0.0, "Recent frequent big spenders"),
+        ({"recency_days": 0.9, "total_spend": 0.1, "orders": 0.2}, 0.5, "Lapsed one-time small spenders"),
+        ({"recency_days": 0.9, "total_spend": 0.9}, 0.2, "Lapsed big spenders"),
+        ({"orders": 0.1}, 0.45, "Rare middling spenders"),
+        ({}, 0.2, "Middling spenders"),
     ],
 )
-def test_a_name_is_made_of_what_stands_out(positions: dict[str, float], orders: float, name: str) -> None:
-    assert personas([profile(1, median_orders=orders, **positions)])[1]["name"] == name
+def test_a_name_is_made_of_what_stands_out(positions: dict[str, float], one_time: float, name: str) -> None:
+    assert personas([profile(1, one_time_share=one_time, **positions)])[1]["name"] == name
 
 
 def test_clusters_called_alike_are_told_apart_by_what_differs_most() -> None:
@@ -92,6 +92,11 @@ def test_a_word_is_kept_a_little_beyond_its_boundary() -> None:
     assert levels(profile(1, total_spend=0.60), {"total_spend": "high"})["total_spend"] == "middle"
     assert levels(profile(1, total_spend=0.69), {"total_spend": "middle"})["total_spend"] == "middle"
     assert levels(profile(1, total_spend=0.69))["total_spend"] == "high"
+    was, was_not = ({"one_time": word} for word in ("yes", "no"))
+    shares = (0.44, 0.46, 0.54, 0.56)
+    assert [levels(profile(1, one_time_share=one), was)["one_time"] for one in shares] == ["no", "yes", "yes", "yes"]
+    assert [levels(profile(1, one_time_share=one), was_not)["one_time"] for one in shares] == ["no", "no", "no", "yes"]
+    assert [levels(profile(1, one_time_share=one))["one_time"] for one in shares] == ["no", "no", "yes", "yes"]
 
 
 def test_noise_has_its_own_name() -> None:
