@@ -4,6 +4,7 @@ import dagster as dg
 
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
+from retail_pipeline.assets.customers import feature_catalogue, histories
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import insights, reports
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
@@ -34,6 +35,8 @@ FRAME_TABLES: list[FrameTable] = [
     expected_range.TABLE,
     change_contributions.TABLE,
     root_causes.TABLE,
+    *histories.TABLES,
+    feature_catalogue.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]
