@@ -1,9 +1,9 @@
 """Tables that hold, month end by month end, what a table file says as of a day.
 
-A month's snapshot is what the file's own SELECT gives with the day after the month's end as its cut-off, so nothing that
-came later is in it. It is worked out once: only months that are not there yet are, and those about whose past something else
-is known now, as when a file is dropped late. The months that are missing are worked out together, in one pass over what they
-are made from; several passes where there are so many customers that one would not fit into memory.
+A month's snapshot is what the file's own SELECT gives with the day after the month's end as its cut-off, so nothing
+that came later is in it. It is worked out once: only months that are not there yet are, and those about whose past
+something else is known now, as when a file is dropped late. The months that are missing are worked out together, in one
+pass over what they are made from; several passes where there are so many customers that one would not fit into memory.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class MonthEndTable(FrameTable):
     of
         The table file.
     events
-        The tables from which ``of`` takes what it knows, and of each the column that says since which day a row is known.
+        The tables from which ``of`` takes what it knows, and of each the column with the day on which a row was known.
     """
 
     of: SqlTable

@@ -68,7 +68,7 @@ def export_tables(home: Home, folder: Path, kind: str, tables: tuple[str, ...]) 
 
 
 def export_segment(home: Home, folder: Path, kind: str, segment: str) -> tuple[Path, int]:
-    """Write the customers of an RFM segment, with their measures and what to do, to ``<folder>/segment-at-risk.<kind>``.
+    """Write the customers of an RFM segment, with what to do about them, to ``<folder>/segment-at-risk.<kind>``.
 
     Parameters
     ----------

@@ -10,8 +10,8 @@ FEATURES = month_end_table(
     name="customers.features_history",
     row="a customer at a month's end, with what was known of them before the next day",
     about="The columns of customers.features, by the same SELECT, of the last whole months (features.history_months): "
-    "what a model learns from. What was sold or cancelled later has no part in a month. A file dropped later that tells "
-    "of the time before has: the months it tells of are made anew, and only they.",
+    "what a model learns from. What was sold or cancelled later has no part in a month. A file dropped later "
+    "that tells of the time before has: the months it tells of are made anew, and only they.",
     events={
         "customers.order_states": "known_from",
         "customers.product_changes": "date_day",

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from statistics import mean, stdev
 from typing import Any
 
@@ -200,7 +201,7 @@ def order_days(left: list[Row]) -> dict[str, date]:
 
 def gaps_of(left: list[Row]) -> list[int]:
     days = sorted(set(order_days(left).values()))
-    return [(later - earlier).days for earlier, later in zip(days, days[1:], strict=False)]
+    return [(later - earlier).days for earlier, later in pairwise(days)]
 
 
 def of_one_customer(
