@@ -4,7 +4,7 @@ import dagster as dg
 
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
-from retail_pipeline.assets.customers import clusters
+from retail_pipeline.assets.customers import clusters, feature_catalogue, histories
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import insights, reports
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
@@ -36,6 +36,8 @@ FRAME_TABLES: list[FrameTable] = [
     change_contributions.TABLE,
     root_causes.TABLE,
     *clusters.TABLES,
+    *histories.TABLES,
+    feature_catalogue.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]

@@ -15,6 +15,7 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         "recency_days_thresholds": _as_list(settings.rfm.recency_days_thresholds),
         "frequency_thresholds": _as_list(settings.rfm.frequency_thresholds),
         "monetary_thresholds": _as_list(settings.rfm.monetary_thresholds),
+        "history_months": settings.features.history_months,
         "feature_half_life_days": settings.features.half_life_days,
         **{f"lifecycle_{name}": limit for name, limit in settings.lifecycle.model_dump().items()},
         **{f"report_{name}": kept for name, kept in settings.reports.model_dump().items()},

@@ -84,10 +84,3 @@ def curve_chart(curve: Sequence[float], eps: float) -> str:
         axes.set_xlabel("customers by the distance of their k-th neighbour")
         axes.set_ylabel("distance")
     return text.getvalue()
-
-
-def as_markdown(svg: str, title: str) -> str:
-    """A picture within Markdown, for whoever shows that."""
-    import base64
-
-    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

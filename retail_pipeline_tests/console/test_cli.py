@@ -25,6 +25,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import list_drops
 from retail_pipeline.ingest.raw_tables import RAW_TABLES
 from retail_pipeline.warehouse import resource
+from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.stores import canonical, opened, refresh, write_drop
 
@@ -519,6 +520,43 @@ def test_exports_carry_no_formulas_into_a_spreadsheet_and_leave_numbers_alone(ho
     with duckdb.connect() as connection:
         names = connection.execute(f"select product_name from '{tmp_path}/raw.transactions.parquet' order by order_id")
         assert [name for (name,) in names.fetchall()] == evil
+
+
+def test_export_writes_a_segments_customers_with_what_to_do(published: Home, tmp_path: Path) -> None:
+    scores = run_query_rows(published, "select segment, count(*) from customers.rfm_scores group by 1")
+    for segment, customers in scores:
+        result = retail("export", str(tmp_path), "--segment", f" {segment.upper()} ")
+        assert result.exit_code == 0, result.output
+        with (tmp_path / f"segment-{segment.lower().replace(' ', '-')}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == customers
+        assert {row["segment"] for row in rows} == {segment}
+        assert all(row["customer_id"] and row["action"] and row["lifecycle_stage"] for row in rows)
+    assert retail("export", str(tmp_path), "--segment", "at risk", "--format", "xlsx").exit_code == 0
+    assert openpyxl.load_workbook(tmp_path / "segment-at-risk.xlsx").active is not None
+
+
+def run_query_rows(home: Home, query: str) -> list[tuple[str, int]]:
+    with open_snapshot(home) as snapshot:
+        return snapshot.execute(query).fetchall()
+
+
+def test_a_segments_list_carries_no_formulas(home: Home, tmp_path: Path) -> None:
+    write_drop(home, "a.csv", canonical([("1", "2024-05-01", "=1+1", "P", "Pen", 1, "2.50", "=UK")]))
+    assert refresh(home).success
+    ((segment, _),) = run_query_rows(home, "select segment, count(*) from customers.rfm_scores group by 1")
+    assert retail("export", str(tmp_path), "--segment", segment).exit_code == 0
+    with (tmp_path / f"segment-{segment.lower().replace(' ', '-')}.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["customer_id"], row["country"]) == ("'=1+1", "'=UK")
+
+
+def test_export_of_an_unknown_segment_names_the_ten(published: Home, tmp_path: Path) -> None:
+    result = retail("export", str(tmp_path), "--segment", "Rich")
+    assert result.exit_code == 2
+    for segment in ("Champions", "At Risk", "Cannot Lose", "Hibernating"):
+        assert segment in result.output
+    assert retail("export", str(tmp_path), "--segment", "New", "--table", "core.orders").exit_code == 2
 
 
 def test_export_of_an_unknown_table_names_those_there_are(published: Home, tmp_path: Path) -> None:

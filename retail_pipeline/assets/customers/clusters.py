@@ -33,6 +33,7 @@ from retail_pipeline.analytics.clusters.profiles import LEVEL_MEASURES, WEEKDAYS
 from retail_pipeline.analytics.clusters.search import SEED, Limits
 from retail_pipeline.analytics.clusters.training import Clustering, train
 from retail_pipeline.assets.frame_assets import FrameTable
+from retail_pipeline.assets.pictures import image
 from retail_pipeline.errors import ModelError
 from retail_pipeline.reports import cluster_charts as charts
 from retail_pipeline.saved_models import load_model, save_model
@@ -360,7 +361,7 @@ def _tell_selection(warehouse: Warehouse) -> Mapping[str, Any]:
             pictures["distance curve"] = charts.curve_chart(clustering.curve.tolist(), float(reach[0]))
         for title, svg in pictures.items():
             key = f"{title.replace(' ', '_')}_{name}"
-            told[key] = dg.MetadataValue.md(charts.as_markdown(svg, f"{title}, {name}"))
+            told[key] = dg.MetadataValue.md(image(f"{title}, {name}", svg))
     return told
 
 
@@ -382,7 +383,7 @@ def _tell_map(warehouse: Warehouse) -> Mapping[str, Any]:
             {"name": name},
         )
         svg = charts.map_chart(rows[["x", "y"]].to_numpy(), rows["persona"].tolist())
-        told[f"map_{name}"] = dg.MetadataValue.md(charts.as_markdown(svg, f"cluster map, {name}"))
+        told[f"map_{name}"] = dg.MetadataValue.md(image(f"cluster map, {name}", svg))
     return told
 
 

@@ -46,6 +46,9 @@ columns:
   spend_weighted: spend in which an order counts half as much for every features.half_life_days of its age [reporting currency]
   product_variety: different products of which a line is left [products]
   product_entropy: entropy of the lines over products, 0 for a single product and ln(n) for n alike [nats]
+  categories: different categories of which a line is left, where the export gives them [categories]
+  top_category: the category of most spend, the first in the alphabet of several
+  top_category_share: its share in the spend of all lines with a category [share]
   basket_lines: mean lines of an order [lines]
   basket_units: mean units of an order [units]
   avg_unit_price: mean price of a unit [reporting currency]
@@ -218,6 +221,45 @@ varieties as (
     group by cutoffs.as_of, changes.customer_id
 ),
 
+category_spend as (
+    select
+        cutoffs.as_of,
+        changes.customer_id,
+        changes.category,
+        sum(changes.amount) as amount
+    from customers.category_changes as changes
+    join cutoffs on changes.date_day < cutoffs.as_of
+    group by cutoffs.as_of, changes.customer_id, changes.category
+    having sum(changes.lines) > 0
+),
+
+top_amounts as (
+    select
+        as_of,
+        customer_id,
+        count(*) as categories,
+        sum(amount) as amount,
+        max(amount) as top_amount
+    from category_spend
+    group by as_of, customer_id
+),
+
+top_categories as (
+    select
+        top_amounts.as_of,
+        top_amounts.customer_id,
+        top_amounts.categories,
+        top_amounts.amount,
+        top_amounts.top_amount,
+        min(category_spend.category) as category
+    from top_amounts
+    join category_spend
+        on top_amounts.as_of = category_spend.as_of
+        and top_amounts.customer_id = category_spend.customer_id
+        and top_amounts.top_amount = category_spend.amount
+    group by 1, 2, 3, 4, 5
+),
+
 usual_gaps as (
     -- of all customers, each gap counted once
     select
@@ -237,6 +279,10 @@ joined as (
         varieties.lines as product_lines,
         varieties.products,
         varieties.n_log_n,
+        top_categories.categories,
+        top_categories.category as top_category,
+        cast(top_categories.top_amount as double) / nullif(cast(top_categories.amount as double), 0)
+            as top_category_share,
         coalesce(usual_gaps.gap_days, $lifecycle_usual_gap_days) as all_gap_days,
         cast(sums.tenure_days - sums.recency_days as double) / nullif(sums.purchase_days - 1, 0) as avg_gap_days,
         -- without the last one
@@ -246,6 +292,8 @@ joined as (
     from sums
     join bought on sums.as_of = bought.as_of and sums.customer_id = bought.customer_id
     join usual_gaps on sums.as_of = usual_gaps.as_of
+    left join top_categories
+        on sums.as_of = top_categories.as_of and sums.customer_id = top_categories.customer_id
     left join varieties on sums.as_of = varieties.as_of and sums.customer_id = varieties.customer_id
 ),
 
@@ -315,6 +363,9 @@ select
     spend_weighted,
     coalesce(products, 0) as product_variety,
     coalesce(ln(product_lines) - cast(n_log_n as double) / product_lines, 0) as product_entropy,
+    coalesce(categories, 0) as categories,
+    top_category,
+    top_category_share,
     cast(lines as double) / orders as basket_lines,
     cast(units as double) / orders as basket_units,
     cast(total_spend as double) / nullif(cast(units as double), 0) as avg_unit_price,

@@ -2,7 +2,7 @@
 row: a customer's order as it stood from one day on
 about: >
   What customers.* is added up from, as of any day. An order changes when lines of it are bought and, under the net policy of
-  core.revenue_policy, when they are cancelled or returned (core.cancellation_matches). As of a day, the one state holds that has
+  core.revenue_policy, when they are cancelled or returned (customers.undone_lines). As of a day, the one state holds that has
   known_from before it and known_until, if any, not before it; it knows of nothing that came later. A line of which nothing
   is left does not count; a state without lines is an order of which nothing is left, kept for what it once was. An order
   bought on several days is of the day of its latest line that is left.
@@ -65,58 +65,12 @@ bought as (
     group by purchases.customer_id, purchases.order_id, purchases.order_date
 ),
 
-cancelled_days as (
-    select
-        purchases.customer_id,
-        purchases.order_id,
-        purchases.line_no,
-        purchases.order_date,
-        purchases.quantity as bought_quantity,
-        purchases.amount as bought_amount,
-        greatest(cast(matches.cancelled_at as date), purchases.order_date) as known_from,
-        sum(matches.quantity) as quantity,
-        sum(coalesce(matches.amount, 0)) as amount
-    from core.cancellation_matches as matches
-    join core.customer_purchases as purchases
-        on matches.sale_order_id = purchases.order_id and matches.sale_line_no = purchases.line_no
-    where $revenue_policy = 'net' and purchases.quantity > 0
-    group by 1, 2, 3, 4, 5, 6, 7
-),
-
-cancelled_so_far as (
-    select
-        *,
-        sum(quantity) over (partition by order_id, line_no order by known_from) as quantity_so_far,
-        sum(amount) over (partition by order_id, line_no order by known_from) as amount_so_far
-    from cancelled_days
-),
-
-cancelled_lines as (
-    -- what a line loses on a day: with its last unit, all that was left of it
-    select
-        customer_id,
-        order_id,
-        order_date,
-        known_from,
-        case when quantity_so_far >= bought_quantity then 1 else 0 end as lines,
-        case
-            when quantity_so_far >= bought_quantity then bought_quantity - (quantity_so_far - quantity)
-            else quantity
-        end as quantity,
-        case
-            when quantity_so_far >= bought_quantity then bought_amount - (amount_so_far - amount)
-            else amount
-        end as amount
-    from cancelled_so_far
-    where quantity_so_far - quantity < bought_quantity
-),
-
 changes as (
     select customer_id, order_id, order_date, order_date as known_from, lines, units, coalesce(amount, 0) as amount
     from bought
     union all
-    select customer_id, order_id, order_date, known_from, -lines, -quantity, -coalesce(amount, 0)
-    from cancelled_lines
+    select customer_id, order_id, order_date, undone_on, -lines, -quantity, -amount
+    from customers.undone_lines
 ),
 
 changed_days as (

@@ -3,7 +3,7 @@ row: a day on which the products changed of which a customer has lines left
 about: >
   Added up over the days before any day, the rows tell variety and entropy as of it, without a look at single lines. With n lines
   of a product, the sum of n * ln(n) over products and the number N of all lines give the entropy ln(N) - sum / N. Each
-  n * ln(n) is cut to a fixed number of decimals, so that sums are exact. Lines that were cancelled by the day do not count.
+  n * ln(n) is cut to six decimals, so that sums are exact. A line counts until its last unit is undone.
 key: [customer_id, date_day]
 columns:
   customer_id: the customer
@@ -12,38 +12,14 @@ columns:
   products: products more, or less, of which a line is left [products]
   n_log_n: change of the sum over products of n * ln(n), n being the lines left of a product
 */
-with gone as (
-    select
-        purchases.customer_id,
-        purchases.product_id,
-        greatest(cast(matches.cancelled_at as date), purchases.order_date) as date_day,
-        purchases.quantity as bought_quantity,
-        sum(matches.quantity) over (
-            partition by matches.sale_order_id, matches.sale_line_no
-            order by greatest(cast(matches.cancelled_at as date), purchases.order_date)
-        ) as quantity_so_far,
-        purchases.order_id,
-        purchases.line_no
-    from core.cancellation_matches as matches
-    join core.customer_purchases as purchases
-        on matches.sale_order_id = purchases.order_id and matches.sale_line_no = purchases.line_no
-    where $revenue_policy = 'net' and purchases.quantity > 0
-),
-
-undone as (
-    select customer_id, product_id, min(date_day) as date_day
-    from gone
-    where quantity_so_far >= bought_quantity
-    group by customer_id, product_id, order_id, line_no
-),
-
-changes as (
+with changes as (
     select customer_id, product_id, order_date as date_day, 1 as lines
     from core.customer_purchases
     where quantity > 0
     union all
-    select customer_id, product_id, date_day, -1
-    from undone
+    select customer_id, product_id, undone_on, -1
+    from customers.undone_lines
+    where lines = 1
 ),
 
 days as (
