@@ -74,6 +74,15 @@ def run(home: Home, select: str | None, reload: tuple[str, ...], full: bool) -> 
 
 
 @main.command()
+@click.pass_obj
+def train(home: Home) -> None:
+    """Do as 'run' does, and search, fit and crown all models anew."""
+    from retail_pipeline.console.run import run_pipeline
+
+    sys.exit(run_pipeline(home, console, training=True))
+
+
+@main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--format", "format_name", help="The format the files must be of.")
 @click.option("--explain", is_flag=True, help="Show how the files would be read, and add nothing.")
@@ -202,11 +211,18 @@ def report(home: Home, period: str | None, text: bool) -> None:
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--format", "kind", type=click.Choice(["csv", "parquet", "xlsx"]), default="csv", show_default=True)
 @click.option("--table", "tables", multiple=True, metavar="SCHEMA.TABLE", help="Only this table; may be repeated.")
+@click.option("--segment", metavar="NAME", help="Only the customers of this RFM segment, with what to do about them.")
 @click.pass_obj
-def export(home: Home, folder: Path | None, kind: str, tables: tuple[str, ...]) -> None:
+def export(home: Home, folder: Path | None, kind: str, tables: tuple[str, ...], segment: str | None) -> None:
     """Write tables as files: all of core and the analyses, or those named [default folder: exports/ in the home]."""
-    from retail_pipeline.console.export import export_tables
+    from retail_pipeline.console.export import export_segment, export_tables
 
+    if segment is not None:
+        if tables:
+            raise click.UsageError("--segment writes a list of its own: leave --table out.")
+        path, rows = export_segment(home, folder or home.exports, kind, segment)
+        console.print(f"{path}  {rows:,} customers", markup=False, highlight=False)
+        return
     for path, rows in export_tables(home, folder or home.exports, kind, tables):
         console.print(f"{path}  {rows:,} rows", markup=False, highlight=False)
 

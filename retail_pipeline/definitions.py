@@ -4,6 +4,7 @@ import dagster as dg
 
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
+from retail_pipeline.assets.customers import clusters, feature_catalogue, histories
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import insights, reports
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
@@ -13,8 +14,8 @@ from retail_pipeline.assets.sales import change_contributions, correlations, exp
 from retail_pipeline.assets.sales import checks as sales_checks
 from retail_pipeline.assets.sql_assets import build_sql_assets, find_sql_tables
 from retail_pipeline.assets.table_checks import TableCheck, build_checks
-from retail_pipeline.automation.jobs import build_refresh_job
-from retail_pipeline.automation.schedules import build_nightly_schedule
+from retail_pipeline.automation.jobs import build_refresh_job, build_train_job
+from retail_pipeline.automation.schedules import build_nightly_schedule, build_training_schedule
 from retail_pipeline.automation.sensors import build_new_drops_sensor
 from retail_pipeline.home import Home
 from retail_pipeline.settings import load_settings
@@ -34,6 +35,9 @@ FRAME_TABLES: list[FrameTable] = [
     expected_range.TABLE,
     change_contributions.TABLE,
     root_causes.TABLE,
+    *clusters.TABLES,
+    *histories.TABLES,
+    feature_catalogue.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]
@@ -56,7 +60,7 @@ def build_defs(home: Home | None = None, resources: dict[str, object] | None = N
     """
     home = home or Home.locate()
     settings = load_settings(home)
-    refresh = build_refresh_job()
+    refresh, train = build_refresh_job(), build_train_job()
     assets = [
         *build_raw_assets(settings),
         *build_sql_assets(find_sql_tables(), settings),
@@ -65,8 +69,8 @@ def build_defs(home: Home | None = None, resources: dict[str, object] | None = N
     return dg.Definitions(
         assets=assets,
         asset_checks=build_checks(CHECKS),
-        jobs=[refresh],
-        schedules=[build_nightly_schedule(refresh, settings)],
+        jobs=[refresh, train],
+        schedules=[build_nightly_schedule(refresh, settings), build_training_schedule(train, settings)],
         sensors=[build_new_drops_sensor(refresh, home, settings)],
         resources={
             "warehouse": WarehouseResource(

@@ -33,6 +33,10 @@ class SnapshotMissingError(RetailPipelineError):
     """There is no published snapshot yet."""
 
 
+class ModelError(RetailPipelineError):
+    """A saved model is damaged, or not what was saved; a new one is fitted in its place."""
+
+
 class FetchError(RetailPipelineError):
     """A data set could not be downloaded, or is not what it should be."""
 

@@ -84,6 +84,11 @@ class Home:
         return self.root / "reports"
 
     @property
+    def models(self) -> Path:
+        """Where fitted models lie, a folder a subject."""
+        return self.root / "models"
+
+    @property
     def dagster(self) -> Path:
         """The Dagster instance of this home, unless ``DAGSTER_HOME`` names another."""
         return Path(os.environ.get("DAGSTER_HOME") or self.root / ".dagster").absolute()

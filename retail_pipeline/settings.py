@@ -138,9 +138,17 @@ def _memory_size(text: str) -> str:
     return text
 
 
-def _split_text(thresholds: object) -> object:
-    """The numbers in a text: in an environment variable ``30, 60, 90, 180`` is as good as ``[30, 60, 90, 180]``."""
-    return re.split(r"[\s,;]+", thresholds.strip()) if isinstance(thresholds, str) else thresholds
+def _split_text(items: object) -> object:
+    """The items in a text: in an environment variable ``30, 60, 90, 180`` is as good as ``[30, 60, 90, 180]``."""
+    return re.split(r"[\s,;]+", items.strip()) if isinstance(items, str) else items
+
+
+def _names(items: object) -> object:
+    """The names in a list or text, each once."""
+    names = _split_text(items)
+    if not isinstance(names, (list, tuple)) or not names:
+        raise ValueError("it must be a list of one name or more, as in ['rfm']")
+    return list(dict.fromkeys(names)) if all(isinstance(name, str) for name in names) else names
 
 
 def _strictly_rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
@@ -282,6 +290,37 @@ class RfmSettings(_Section):
     )
 
 
+class FeatureSettings(_Section):
+    """Features of customers."""
+
+    half_life_days: float = Field(
+        90.0, gt=0, description="the age at which an order counts half in spend_weighted [days]"
+    )
+    history_months: int = Field(
+        24, ge=0, le=600, description="month ends kept in the histories of features and scores, the latest [months]"
+    )
+
+
+class LifecycleSettings(_Section):
+    """Where the stages of a customer's life begin."""
+
+    dormant_gaps: float = Field(
+        3.0, gt=0, description="dormant when the last order is more than so many usual gaps ago [usual gaps]"
+    )
+    established_days: int = Field(4, ge=2, description="developing before so many days with an order [days]")
+    declining_gaps: float = Field(
+        2.0,
+        gt=0,
+        description="declining when the last order is more than so many of the customer's mean gaps ago [gaps]",
+    )
+    declining_spend_share: Share = Field(
+        0.5, description="declining when the last 90 days brought less than this share of the 90 before"
+    )
+    usual_gap_days: float = Field(
+        90.0, gt=0, description="the usual gap where no customer has come on two days yet [days]"
+    )
+
+
 class AnomalySettings(_Section):
     """Days and weeks outside their expected range."""
 
@@ -320,6 +359,51 @@ class InsightsSettings(_Section):
     )
 
 
+class ClusterSettings(_Section):
+    """Groups of customers who are alike."""
+
+    feature_sets: Annotated[tuple[Literal["classic", "rfm"], ...], BeforeValidator(_names)] = Field(
+        ("classic", "rfm"),
+        description="by what customers are compared: 'classic' (total_spend, avg_order_value, orders, product_variety, "
+        "recency_days, preferred_weekday) and 'rfm' (recency_days, orders, total_spend)",
+    )
+    algorithms: Annotated[
+        tuple[Literal["kmeans", "agglomerative", "dbscan", "hdbscan", "gaussian_mixture"], ...], BeforeValidator(_names)
+    ] = Field(
+        ("kmeans", "agglomerative", "dbscan", "hdbscan", "gaussian_mixture"),
+        description="the algorithms that are fitted",
+    )
+    transform: Literal["yeo_johnson", "log", "none"] = Field(
+        "yeo_johnson", description="how skewed measures are brought nearer to a normal distribution"
+    )
+    reach: float = Field(3.0, gt=0, description="beyond it outliers are drawn in, as logarithms [standard deviations]")
+    k_min: int = Field(
+        3, ge=2, le=50, description="the number of clusters is chosen from this on; scores are told from 2 on"
+    )
+    k_max: int = Field(10, ge=2, le=50, description="the number of clusters is chosen up to this")
+    least_customers: int = Field(50, ge=10, description="with fewer customers there are no clusters [customers]")
+    sample_customers: int = Field(
+        5_000,
+        ge=100,
+        le=20_000,
+        description="scores are measured, and all algorithms but k-means fitted, on so many customers at most "
+        "[customers]",
+    )
+    exact_customers: int = Field(
+        50_000, ge=1_000, description="k-means goes by mini-batches above so many customers [customers]"
+    )
+    resamples: int = Field(10, ge=2, description="resamples for stability and the gap statistic")
+    most_noise_share: Share = Field(0.1, description="a champion leaves no larger share of customers without a cluster")
+    least_cluster_share: Share = Field(0.01, description="a champion's smallest cluster holds no smaller share")
+
+    @field_validator("k_max")
+    @classmethod
+    def _not_below_k_min(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("k_min", 2):
+            raise ValueError("it must be k_min or more")
+        return value
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -348,8 +432,11 @@ class ScheduleSettings(_Section):
     nightly: Annotated[str, AfterValidator(_cron_with_five_fields)] = Field(
         "0 2 * * *", description="the nightly refresh, as a cron line"
     )
+    training: Annotated[str, AfterValidator(_cron_with_five_fields)] = Field(
+        "0 3 * * 0", description="the weekly training of all models, as a cron line"
+    )
     timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(
-        "UTC", description="the time zone of the cron line"
+        "UTC", description="the time zone of the cron lines"
     )
     drops_every_seconds: int = Field(30, ge=5, description="how often new drops are looked for [seconds]")
 
@@ -385,8 +472,11 @@ class Settings(BaseSettings):
     currency: CurrencySettings = CurrencySettings()
     core: CoreSettings = CoreSettings()
     rfm: RfmSettings = RfmSettings()
+    features: FeatureSettings = FeatureSettings()
+    lifecycle: LifecycleSettings = LifecycleSettings()
     anomalies: AnomalySettings = AnomalySettings()
     insights: InsightsSettings = InsightsSettings()
+    clusters: ClusterSettings = ClusterSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

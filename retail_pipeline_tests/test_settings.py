@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from retail_pipeline.automation.jobs import build_refresh_job
-from retail_pipeline.automation.schedules import build_nightly_schedule
+from retail_pipeline.automation.jobs import build_refresh_job, build_train_job
+from retail_pipeline.automation.schedules import build_nightly_schedule, build_training_schedule
 from retail_pipeline.definitions import build_defs
 from retail_pipeline.errors import SettingsError
 from retail_pipeline.home import Home
@@ -171,6 +171,19 @@ FILE_COMPLAINTS = {
     "a threshold that is no number": (
         "[rfm]\nfrequency_thresholds = [1, 2, 3, nan]\n",
         "HOME/retail.toml: rfm.frequency_thresholds = nan is not allowed: it must be a number.",
+    ),
+    "no feature set": (
+        "[clusters]\nfeature_sets = []\n",
+        "HOME/retail.toml: clusters.feature_sets = [] is not allowed: it must be a list of one name or more, as in "
+        "['rfm'].",
+    ),
+    "an unknown feature set": (
+        '[clusters]\nfeature_sets = ["rfm", "basket"]\n',
+        "HOME/retail.toml: clusters.feature_sets = 'basket' is not allowed: use 'classic' or 'rfm'.",
+    ),
+    "a range of clusters from above": (
+        "[clusters]\nk_min = 6\nk_max = 4\n",
+        "HOME/retail.toml: clusters.k_max = 4 is not allowed: it must be k_min or more.",
     ),
     "a share in percent": (
         "[quality]\nrejected_share_warn = 5\n",
@@ -395,6 +408,9 @@ def test_what_dagster_does_not_take_as_a_schedule_is_told(home: Home) -> None:
     wrong = load_settings(home).model_copy(update={"schedule": ScheduleSettings.model_construct(nightly="2am")})
     with pytest.raises(SettingsError, match=r"schedule\.nightly = '2am'"):
         build_nightly_schedule(build_refresh_job(), wrong)
+    wrong = load_settings(home).model_copy(update={"schedule": ScheduleSettings.model_construct(training="sunday")})
+    with pytest.raises(SettingsError, match=r"schedule\.training = 'sunday'"):
+        build_training_schedule(build_train_job(), wrong)
 
 
 @pytest.mark.parametrize("size", ["8GB", "500 MB", "1.5gib", "60%", "2TB", "200MB"])

@@ -37,6 +37,8 @@ class FrameTable:
         Reads its inputs from the warehouse, calls ``analytics``, returns a DataFrame with these columns.
     code
         Modules whose change asks for a new build, beside that of ``make``.
+    texts
+        Texts whose change does so too.
     parameters
         Names of ``$parameters`` (settings) whose change asks for a new build.
     is_whole
@@ -53,6 +55,7 @@ class FrameTable:
     upstream: tuple[str, ...]
     make: "Callable[[Warehouse], pd.DataFrame]"
     code: tuple[ModuleType, ...] = ()
+    texts: tuple[str, ...] = ()
     parameters: tuple[str, ...] = field(default=())
     is_whole: Callable[[Warehouse], bool] = lambda _: True
     tell: Callable[[Warehouse], Mapping[str, Any]] = lambda _: {}
@@ -65,11 +68,25 @@ class FrameTable:
     def descriptions(self) -> dict[str, str]:
         return {name: text for name, (_, text) in self.columns.items()}
 
+    def write(self, warehouse: Warehouse, fingerprint: str) -> Materialisation:
+        """Make the table and put it in the place of the one there is."""
+        with warehouse.remembered_failure(self.name):
+            frame = self.make(warehouse)
+        return warehouse.write(
+            self.name,
+            frame,
+            row_is=self.row,
+            columns=self.descriptions,
+            types={name: type_ for name, (type_, _) in self.columns.items()},
+            upstream=self.upstream,
+            fingerprint=fingerprint,
+        )
+
     @property
     def code_version(self) -> str:
         """A hash of the code that makes the table."""
         sources = [inspect.getsource(module) for module in (inspect.getmodule(self.make), *self.code) if module]
-        return hashlib.sha256("\n".join([*sources, repr(self.columns)]).encode()).hexdigest()[:16]
+        return hashlib.sha256("\n".join([*sources, *self.texts, repr(self.columns)]).encode()).hexdigest()[:16]
 
 
 def build_frame_assets(tables: Iterable[FrameTable], settings: Settings) -> list[dg.AssetsDefinition]:
@@ -91,17 +108,7 @@ def build_frame_table(warehouse: Warehouse, table: FrameTable) -> Materialisatio
     fingerprint = hashlib.sha256(made_by.encode()).hexdigest()[:16]
     if warehouse.is_current(table.name, table.upstream, fingerprint) and table.is_whole(warehouse):
         return warehouse.leave(table.name, row_is=table.row, upstream=table.upstream, fingerprint=fingerprint)
-    with warehouse.remembered_failure(table.name):
-        frame = table.make(warehouse)
-    return warehouse.write(
-        table.name,
-        frame,
-        row_is=table.row,
-        columns=table.descriptions,
-        types={name: type_ for name, (type_, _) in table.columns.items()},
-        upstream=table.upstream,
-        fingerprint=fingerprint,
-    )
+    return table.write(warehouse, fingerprint)
 
 
 def _build_asset(table: FrameTable, settings: Settings) -> dg.AssetsDefinition:

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from retail_pipeline.assets.pictures import pictures
 from retail_pipeline.assets.sql_parameters import sql_parameters
 from retail_pipeline.ingest.privacy import MASK, PERSONAL
 from retail_pipeline.settings import Settings
@@ -61,6 +62,7 @@ def _build_asset(table: SqlTable, settings: Settings) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(opened, built, table.columns),
+                **pictures(opened, table.name),
                 "sql": dg.MetadataValue.md(f"```sql\n{table.text}\n```"),
                 "dagster/column_lineage": _column_lineage(opened, table),
             }

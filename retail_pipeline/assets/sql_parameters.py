@@ -9,11 +9,15 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
     """Values by parameter name; a parameter that is not set is None."""
     return {
         "as_of": settings.core.as_of,
+        "cutoffs": None,
         "reporting_currency": settings.currency.reporting,
         "revenue_policy": settings.core.revenue_policy,
         "recency_days_thresholds": _as_list(settings.rfm.recency_days_thresholds),
         "frequency_thresholds": _as_list(settings.rfm.frequency_thresholds),
         "monetary_thresholds": _as_list(settings.rfm.monetary_thresholds),
+        "history_months": settings.features.history_months,
+        "feature_half_life_days": settings.features.half_life_days,
+        **{f"lifecycle_{name}": limit for name, limit in settings.lifecycle.model_dump().items()},
         **{f"report_{name}": kept for name, kept in settings.reports.model_dump().items()},
         "anomaly_false_alarms": settings.anomalies.false_alarms,
         "anomaly_least_days": settings.anomalies.least_days,
@@ -24,6 +28,7 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         "surprise_level": settings.insights.surprise_level,
         "least_excess_share": settings.insights.least_excess_share,
         "explains_most_share": settings.insights.explains_most_share,
+        **{f"cluster_{name}": value for name, value in settings.clusters.model_dump().items()},
     }
 
 

@@ -1,5 +1,7 @@
-"""``retail export``: the snapshot's tables as files."""
+"""``retail export``: the snapshot's tables as files, or the customers of a segment as a list to act on."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -12,6 +14,27 @@ from retail_pipeline.warehouse.snapshot import current_snapshot
 
 FILE_KINDS = ("csv", "parquet", "xlsx")
 EXCEL_ROWS = 1_048_575
+LIST_TABLES = ("customers.rfm_scores", "customers.features", "customers.segment_actions")
+SEGMENT_LIST = """
+    select
+        scores.customer_id,
+        scores.segment,
+        scores.rfm_score,
+        scores.churn_risk,
+        features.lifecycle_stage,
+        scores.recency_days,
+        scores.frequency,
+        scores.monetary,
+        features.avg_order_value,
+        features.usual_gap_days,
+        features.country,
+        actions.priority,
+        actions.action,
+        actions.channel
+    from customers.rfm_scores as scores
+    join customers.segment_actions as actions on scores.segment = actions.segment
+    left join customers.features as features on scores.customer_id = features.customer_id
+"""
 FORMULA_STARTS = "=+-@\t\r\n"
 """A spreadsheet takes text that begins so for a formula, or looks for one behind it."""
 
@@ -39,6 +62,50 @@ def export_tables(home: Home, folder: Path, kind: str, tables: tuple[str, ...]) 
     RetailPipelineError
         when a table is too long for a worksheet, the snapshot is damaged, or the folder is no folder.
     """
+    with _published(home, folder) as connection:
+        chosen = _choose(connection, tables)
+        return [(_write(connection, name, folder / f"{name}.{kind}", kind)) for name in chosen]
+
+
+def export_segment(home: Home, folder: Path, kind: str, segment: str) -> tuple[Path, int]:
+    """Write the customers of an RFM segment, with what to do about them, to ``<folder>/segment-at-risk.<kind>``.
+
+    Parameters
+    ----------
+    kind
+        'csv', 'parquet' or 'xlsx'.
+    segment
+        One of the ten, in whatever case.
+
+    Returns
+    -------
+    The file and its customers.
+
+    Raises
+    ------
+    SelectionError
+        when there is no such segment, or the tables of the list are not published yet.
+    RetailPipelineError
+        as :func:`export_tables` does.
+    """
+    with _published(home, folder) as connection:
+        missing = [name for name in LIST_TABLES if name not in _known_tables(connection)]
+        if missing:
+            raise SelectionError(f"{missing[0]} is not published in {home.root} yet; run 'retail run' first.")
+        rows = connection.execute("select segment from customers.segment_actions order by priority").fetchall()
+        known = {name.casefold(): name for (name,) in rows}
+        name = known.get(" ".join(segment.split()).casefold())
+        if name is None:
+            raise SelectionError(f"There is no segment {segment!r}. Segments: {', '.join(known.values())}.")
+        literal = name.replace("'", "''")
+        connection.execute(f"create temp view segment_list as {SEGMENT_LIST} where scores.segment = '{literal}'")
+        target = folder / f"segment-{name.lower().replace(' ', '-')}.{kind}"
+        return _write(connection, "segment_list", target, kind)
+
+
+@contextlib.contextmanager
+def _published(home: Home, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The snapshot, opened to be written from into a folder, which is made."""
     snapshot = current_snapshot(home)
     if snapshot is None:
         raise SnapshotMissingError(f"Nothing is published in {home.root} yet; run 'retail run' first.")
@@ -48,19 +115,22 @@ def export_tables(home: Home, folder: Path, kind: str, tables: tuple[str, ...]) 
         raise RetailPipelineError(f"{folder} cannot be used as a folder ({error.strerror}). Name another.") from error
     try:
         with duckdb.connect(str(snapshot), read_only=True) as connection:
-            chosen = _choose(connection, tables)
-            return [(_write(connection, name, folder / f"{name}.{kind}", kind)) for name in chosen]
+            yield connection
     except duckdb.Error as error:
         raise WarehouseError(cannot_open_snapshot(snapshot, error)) from error
 
 
 def _choose(connection: duckdb.DuckDBPyConnection, tables: tuple[str, ...]) -> tuple[str, ...]:
-    rows = connection.execute("select schema_name || '.' || table_name from duckdb_tables() order by 1").fetchall()
-    known = [name for (name,) in rows]
+    known = _known_tables(connection)
     unknown = [name for name in tables if name not in known]
     if unknown:
         raise SelectionError(f"There is no table {unknown[0]}. Tables: {', '.join(known)}.")
     return tables or tuple(name for name in known if not name.startswith(("raw.", "meta.")))
+
+
+def _known_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute("select schema_name || '.' || table_name from duckdb_tables() order by 1").fetchall()
+    return [name for (name,) in rows]
 
 
 def _write(connection: duckdb.DuckDBPyConnection, table: str, target: Path, kind: str) -> tuple[Path, int]:

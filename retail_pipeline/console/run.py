@@ -54,6 +54,7 @@ def run_pipeline(
     reload: Sequence[str] = (),
     remove: Sequence[str] = (),
     full: bool = False,
+    training: bool = False,
 ) -> int:
     """Load new drops, materialise, check, publish; returns the exit code.
 
@@ -67,6 +68,8 @@ def run_pipeline(
         Loaded files to take out.
     full
         Build incremental tables as a whole.
+    training
+        Fit all models anew.
     """
     known_formats(load_settings(home))
     is_empty = not list_drops(home) and not home.working_database.exists()
@@ -82,20 +85,22 @@ def run_pipeline(
     prepare_dagster_home(home)
     before = current_snapshot(home)
     changes = {name: list(files) for name, files in (("reload", reload), ("remove", remove)) if files}
-    outcome = _execute(home, console, select, changes, full)
+    outcome = _execute(home, console, select, changes, full=full, training=training)
     return _summarise(home, console, outcome, published=current_snapshot(home) != before)
 
 
-def _execute(home: Home, console: Console, select: str | None, changes: dict[str, list[str]], full: bool) -> RunOutcome:
+def _execute(
+    home: Home, console: Console, select: str | None, changes: dict[str, list[str]], *, full: bool, training: bool
+) -> RunOutcome:
     from retail_pipeline.assets.raw.drops import LOAD_OP
-    from retail_pipeline.automation.jobs import REFRESH
+    from retail_pipeline.automation.jobs import REFRESH, TRAIN
     from retail_pipeline.console.dagster_home import open_instance
     from retail_pipeline.console.event_log import quick_event_log
     from retail_pipeline.definitions import build_defs
-    from retail_pipeline.warehouse.resource import FULL_TAG, STARTED_BY_TAG
+    from retail_pipeline.warehouse.resource import FULL_TAG, STARTED_BY_TAG, TRAIN_TAG
 
     definitions = build_defs(home)
-    job = definitions.resolve_job_def(REFRESH)
+    job = definitions.resolve_job_def(TRAIN if training else REFRESH)
     selection = _resolve_selection(definitions, select)
     _require_load_step(definitions, selection, changes.get("reload", []))
     steps = len(job.get_subset(asset_selection=set(selection)).nodes) if selection else len(job.nodes)
@@ -117,7 +122,11 @@ def _execute(home: Home, console: Console, select: str | None, changes: dict[str
             instance=instance,
             run_id=run_id,
             asset_selection=selection,
-            tags={STARTED_BY_TAG: "command line", **({FULL_TAG: "true"} if full else {})},
+            tags={
+                STARTED_BY_TAG: "command line",
+                **({FULL_TAG: "true"} if full else {}),
+                **({TRAIN_TAG: "true"} if training else {}),
+            },
             raise_on_error=False,
         )
     return RunOutcome(

@@ -10,6 +10,7 @@ from retail_pipeline.reports.sentences import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#9a9a9a"
 """Told apart by the colour-blind as well (Okabe & Ito 2008)."""
@@ -28,7 +29,7 @@ def periods_chart(history: Sequence[Row], period: Period) -> str:
     """Net sales of the last periods as bars; the report's own stands out, partial ones are pale."""
     names = [_tick(Period(period.frequency, row["period"])) for row in history]
     colours = [ORANGE if row["period"] == period.first_day else BLUE for row in history]
-    with _drawing(7.2, 2.4) as (axes, text):
+    with drawing(7.2, 2.4) as (axes, text):
         bars = axes.bar(range(len(history)), [float(row["net_sales"]) for row in history], color=colours)
         for bar, row in zip(bars, history, strict=True):
             bar.set_alpha(0.4 if row["is_partial"] else 1.0)
@@ -43,7 +44,7 @@ def days_chart(days: Sequence[Row], period: Period) -> str:
     """Net sales day by day over the range in which nine of ten lie; anomalies are marked."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    with _drawing(7.2, 2.4) as (axes, text):
+    with drawing(7.2, 2.4) as (axes, text):
         known = [row for row in days if row["likely_lower"] is not None]
         if known:
             axes.fill_between(
@@ -85,8 +86,39 @@ def members_chart(members: Sequence[Row]) -> str:
     return _signed_bars([str(row["name"])[:32] for row in members], changes)
 
 
+def rfm_heatmap(cells: Sequence[Row]) -> str:
+    """Customers (left) and what they bought (right) by recency and frequency score, as shares of all.
+
+    Parameters
+    ----------
+    cells
+        ``r_score``, ``f_score``, ``customers`` and ``revenue`` of each pair of scores that has customers.
+    """
+    with _figure(7.2, 3.2) as (figure, text):
+        for place, (measure, title) in enumerate((("customers", "customers"), ("revenue", "value bought")), start=1):
+            total = sum(float(row[measure]) for row in cells)
+            shares = [[0.0] * 5 for _ in range(5)]
+            for row in cells:
+                shares[row["r_score"] - 1][row["f_score"] - 1] = float(row[measure]) / total if total else 0.0
+            axes = figure.add_subplot(1, 2, place)
+            axes.imshow(shares, cmap="Blues", origin="lower", vmin=0, vmax=max(map(max, shares)) or 1)
+            for recency, line in enumerate(shares):
+                for frequency, share in enumerate(line):
+                    axes.text(
+                        frequency, recency, f"{share:.1%}" if share else "", ha="center", va="center", fontsize=8,
+                        color="white" if share > 0.6 * max(map(max, shares)) else "black",
+                    )  # fmt: skip
+            axes.set_title(title, fontsize=9)
+            axes.set_xticks(range(5), ["1", "2", "3", "4", "5"])
+            axes.set_yticks(range(5), ["1", "2", "3", "4", "5"])
+            axes.set_xlabel("frequency score")
+            axes.set_ylabel("recency score")
+            axes.grid(visible=False)
+    return text.getvalue()
+
+
 def _signed_bars(names: Sequence[str], values: Sequence[float]) -> str:
-    with _drawing(7.2, 0.5 + 0.26 * len(names)) as (axes, text):
+    with drawing(7.2, 0.5 + 0.26 * len(names)) as (axes, text):
         places = range(len(names))
         axes.barh(places, values, color=[GREEN if value >= 0 else RED for value in values])
         axes.set_yticks(places, names, parse_math=False)  # a $ in a name is a $
@@ -99,8 +131,15 @@ def _signed_bars(names: Sequence[str], values: Sequence[float]) -> str:
 
 
 @contextmanager
-def _drawing(width: float, height: float) -> "Iterator[tuple[Axes, io.StringIO]]":
-    """Axes to draw on; at the end the text holds the picture, without a date in it."""
+def drawing(width: float, height: float) -> "Iterator[tuple[Axes, io.StringIO]]":
+    """Axes to draw on; at the end the text holds the picture."""
+    with _figure(width, height) as (figure, text):
+        yield figure.add_subplot(), text
+
+
+@contextmanager
+def _figure(width: float, height: float) -> "Iterator[tuple[Figure, io.StringIO]]":
+    """A figure to draw on; at the end the text holds the picture, without a date in it."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -109,7 +148,7 @@ def _drawing(width: float, height: float) -> "Iterator[tuple[Axes, io.StringIO]]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
-        yield figure.add_subplot(), text
+        yield figure, text
         figure.savefig(text, format="svg", metadata={"Date": None})
     drawn = text.getvalue()
     text.seek(0)

@@ -37,6 +37,7 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import WorkingDatabase, cannot_open, utc_now
 
 FULL_TAG = "retail/full"
+TRAIN_TAG = "retail/train"
 STARTED_BY_TAG = "retail/started_by"
 
 
@@ -100,9 +101,12 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         self._database = database
 
     def _begin(self, context: dg.InitResourceContext, database: WorkingDatabase, settings: Settings) -> None:
-        full = context.dagster_run is not None and context.dagster_run.tags.get(FULL_TAG) == "true"
+        tags = context.dagster_run.tags if context.dagster_run else {}
+        full, training = (tags.get(tag) == "true" for tag in (FULL_TAG, TRAIN_TAG))
         self._started, self._began = time.monotonic(), utc_now()
-        self._warehouse = Warehouse(database.connection, database.home, settings, database.run_id, full=full)
+        self._warehouse = Warehouse(
+            database.connection, database.home, settings, database.run_id, full=full, training=training
+        )
         self._warehouse.books.record_run_start(self._started_by)
         drop_unfinished(self._warehouse)
         self._forget_what_is_no_more(context)
@@ -229,4 +233,4 @@ def _failed_steps(context: dg.InitResourceContext) -> str:
     return f"failed: {', '.join(steps)}" if steps else ""
 
 
-__all__ = ["FULL_TAG", "STARTED_BY_TAG", "PublishError", "WarehouseResource", "WarehouseRunError"]
+__all__ = ["FULL_TAG", "STARTED_BY_TAG", "TRAIN_TAG", "PublishError", "WarehouseResource", "WarehouseRunError"]

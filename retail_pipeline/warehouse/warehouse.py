@@ -45,16 +45,26 @@ class Warehouse:
         An open, locked connection, from :class:`~retail_pipeline.warehouse.working_database.WorkingDatabase`.
     full
         Build every table as a whole, whether anything changed or not.
+    training
+        Fit models anew, also where a saved one would do.
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, home: Home, settings: Settings, run_id: str, *, full: bool = False
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        home: Home,
+        settings: Settings,
+        run_id: str,
+        *,
+        full: bool = False,
+        training: bool = False,
     ) -> None:
         self.connection = connection
         self.home = home
         self.settings = settings
         self.run_id = run_id
         self.full = full
+        self.training = training
         self.books = Bookkeeping(connection, run_id)
 
     @contextlib.contextmanager

@@ -30,6 +30,8 @@ BUILD_ORDER = [
 
 ONLINE_RETAIL_HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 MONEY = "decimal(18, 4)"
+TO_ORDER_STATES = ("customers.undone_lines", "customers.order_states")
+TO_FEATURES = (*TO_ORDER_STATES, "customers.product_changes", "customers.category_changes", "customers.features")
 
 TO_ORDER_LINES = (
     "core.product_names", "core.order_versions", "core.order_shares", "core.reporting_currency", "core.exchange_rates",
@@ -44,7 +46,8 @@ LINES = {
 }  # fmt: skip
 PURCHASES = {
     "customer_id": "varchar", "order_id": "varchar", "line_no": "bigint", "order_ts": "timestamp", "order_date": "date",
-    "product_id": "varchar", "quantity": MONEY, "amount": MONEY,
+    "product_id": "varchar", "quantity": MONEY, "amount": MONEY, "discount": MONEY, "category": "varchar",
+    "country": "varchar", "channel": "varchar",
 }  # fmt: skip
 MATCHES = {
     "sale_order_id": "varchar", "sale_line_no": "bigint", "cancelled_at": "timestamp", "quantity": MONEY,

@@ -17,6 +17,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
+from retail_pipeline_tests.assets.customers.corruptions import CORRUPTIONS as CLUSTER_CORRUPTIONS
 from retail_pipeline_tests.assets.sales.corruptions import CORRUPTIONS as SALES_CORRUPTIONS
 from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, SQL_TABLES, TO_ORDER_LINES, built, online_retail_csv
 from retail_pipeline_tests.stores import CANONICAL_HEADER, canonical, refresh, write_drop
@@ -144,6 +145,107 @@ CORRUPTIONS: dict[str, list[str]] = {
     "core.cancellation_matches:undone_sales_come_to_nothing": [
         "update core.cancellation_matches set amount = amount - 0.0001 where sale_order_id = '2'"
     ],
+    "customers.undone_lines:key_is_unique": ["insert into customers.undone_lines from customers.undone_lines limit 1"],
+    "customers.undone_lines:never_more_than_bought": [
+        "update customers.undone_lines set quantity = 99",
+        "update customers.undone_lines set lines = 1 - lines",
+        "update customers.undone_lines set amount = amount + 0.0001",
+        "update customers.undone_lines set order_id = 'no order'",
+    ],
+    "customers.order_states:key_is_unique": ["insert into customers.order_states from customers.order_states limit 1"],
+    "customers.order_states:money_equals_purchases": [
+        *(
+            f"update customers.order_states set {column} = {column} + 1 where order_id = '6'"
+            for column in ("lines", "units", "amount", "amount_bought")
+        ),
+        "delete from customers.order_states where order_id = '6'",
+    ],
+    "customers.order_states:one_state_at_a_time": [
+        "update customers.order_states set known_until = known_from where order_id = '6'",
+        "update customers.order_states set known_until = null",
+        "update customers.order_states set lines = -1 where order_id = '6'",
+    ],
+    "customers.product_changes:key_is_unique": [
+        "insert into customers.product_changes from customers.product_changes limit 1"
+    ],
+    "customers.product_changes:lines_equal_orders": [
+        "update customers.product_changes set lines = lines + 1 where customer_id = '200'",
+        "update customers.product_changes set products = products + 1 where customer_id = '200'",
+        "delete from customers.product_changes where customer_id = '200'",
+    ],
+    "customers.category_changes:key_is_unique": [
+        "insert into customers.category_changes select '200', 'tea', date '2011-01-01', 1, 2 from range(2)"
+    ],
+    "customers.category_changes:money_equals_purchases": [
+        "insert into customers.category_changes values ('200', 'tea', date '2011-01-01', 0, 0.0001)",
+        "insert into customers.category_changes values ('200', 'tea', date '2011-01-01', 1, 0)",
+        "update core.customer_purchases set category = 'tea' where order_id = '6'",
+    ],
+    "customers.features:key_is_unique": ["insert into customers.features from customers.features limit 1"],
+    "customers.features:agree_with_the_scores": [
+        *(
+            f"update customers.features set {column} = {column} + 1 where customer_id = '200'"
+            for column in ("recency_days", "orders", "total_spend")
+        ),
+        "delete from customers.features where customer_id = '200'",
+        "update customers.features set as_of = as_of + 1",
+    ],
+    "customers.features:features_are_in_range": [
+        "update customers.features set recency_days = 0 where customer_id = '200'",
+        "update customers.features set purchase_days = orders + 1 where customer_id = '200'",
+        "update customers.features set orders_365d = orders + 1 where customer_id = '200'",
+        "update customers.features set product_variety = 0 where customer_id = '200'",
+        "update customers.features set product_entropy = 1 where customer_id = '200'",
+        "update customers.features set preferred_weekday = 0 where customer_id = '200'",
+        "update customers.features set night_share = 0.5 where customer_id = '200'",
+        "update customers.features set return_rate = 1.5 where customer_id = '200'",
+        "update customers.features set lifecycle_stage = 'gone' where customer_id = '200'",
+        "update customers.features set lifecycle_stage = null where customer_id = '200'",
+    ],
+    "customers.feature_catalogue:features_are_described": [
+        "delete from customers.feature_catalogue where feature = 'orders'",
+        "update customers.feature_catalogue set meaning = '' where feature = 'orders'",
+        "update customers.feature_catalogue set place = place + 1",
+        "insert into customers.feature_catalogue by name select 'charm' as feature, 99 as place, 'it' as meaning",
+    ],
+    "customers.features_history:key_is_unique": [
+        "insert into customers.features_history from customers.features_history limit 1"
+    ],
+    "customers.features_history:agrees_with_the_scores": [
+        "update customers.features_history set total_spend = total_spend + 0.0001 where customer_id = 'anna'",
+        "delete from customers.features_history where customer_id = 'anna'",
+        "delete from customers.features_history where month = date '2024-05-01'",
+        "delete from customers.features_history",
+    ],
+    "customers.rfm_history:key_is_unique": ["insert into customers.rfm_history from customers.rfm_history limit 1"],
+    "customers.rfm_history:months_are_whole_and_follow_each_other": [
+        "update customers.rfm_history set as_of = as_of + 1 where month = date '2024-05-01'",
+        "delete from customers.rfm_history where month = date '2024-04-01'",
+        "update customers.rfm_scores set as_of = date '2024-05-31'",
+    ],
+    "customers.segment_migration:key_is_unique": [
+        "insert into customers.segment_migration from customers.segment_migration limit 1"
+    ],
+    "customers.segment_migration:everyone_comes_from_somewhere": [
+        "update customers.segment_migration set customers = customers + 1 where month = date '2024-05-01'",
+        "update customers.segment_migration set monetary_after = monetary_after + 0.0001",
+        "update customers.segment_migration set monetary_before = monetary_before + 0.0001",
+        "delete from customers.segment_migration where month = date '2024-05-01'",
+    ],
+    "customers.segment_outcomes:key_is_unique": [
+        "insert into customers.segment_outcomes from customers.segment_outcomes limit 1"
+    ],
+    "customers.segment_outcomes:intervals_hold_what_they_are_of": [
+        "update customers.segment_outcomes set bought_again = 2",
+        "update customers.segment_outcomes set bought_again_upper = bought_again - 0.1",
+        "update customers.segment_outcomes set observations = customers - 1",
+        "update customers.segment_outcomes set spend_lower = spend_per_customer + 1",
+        "update customers.segment_outcomes set verdict = 'leave more than others', others_bought_again = 0",
+    ],
+    "customers.segment_actions:key_is_unique": [
+        "insert into customers.segment_actions from customers.segment_actions limit 1"
+    ],
+    "customers.segment_actions:every_segment_has_an_action": ["delete from customers.segment_actions"],
     "customers.rfm_scores:key_is_unique": [
         "insert into customers.rfm_scores from customers.rfm_scores where customer_id = '200'"
     ],
@@ -161,6 +263,7 @@ CORRUPTIONS: dict[str, list[str]] = {
         "delete from customers.rfm_scores where customer_id = '200'",
         "delete from customers.rfm_scores",
     ],
+    **CLUSTER_CORRUPTIONS,
     "customers.rfm_segments:segments_hold_everyone": [
         "update customers.rfm_segments set customers = customers + 1",
         "update customers.rfm_segments set orders = orders + 1",

@@ -16,6 +16,7 @@ from retail_pipeline.automation.sensors import NOTHING
 from retail_pipeline.definitions import build_defs
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.hashing import BoundedHasher
+from retail_pipeline.warehouse.resource import TRAIN_TAG
 from retail_pipeline_tests.stores import LONG_AGO, canonical, refresh, write_drop
 
 LINE = ("1", "2024-05-01 10:00:00", "C1", "P1", "Bowl", 2, "3.50", "UK")
@@ -59,6 +60,17 @@ def test_nightly_refresh_is_on_at_two_in_the_set_time_zone(home: Home, monkeypat
     assert schedule.execution_timezone == "Europe/London"
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     assert schedule.job_name == "refresh"
+
+
+def test_training_is_on_at_three_on_sundays_and_asks_for_models_anew(home: Home) -> None:
+    definitions = build_defs(home)
+    schedule = definitions.resolve_schedule_def("weekly_training")
+    assert (schedule.cron_schedule, schedule.job_name) == ("0 3 * * 0", "train")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    job, refresh = (definitions.resolve_job_def(name) for name in ("train", "refresh"))
+    assert job.tags[TRAIN_TAG] == "true"
+    assert TRAIN_TAG not in refresh.tags
+    assert {node.name for node in job.nodes} == {node.name for node in refresh.nodes}
 
 
 def test_sensor_is_on_and_looks_every_thirty_seconds(home: Home) -> None:

@@ -19,12 +19,13 @@ from click.testing import CliRunner, Result
 from retail_pipeline.assets.raw import drops as raw_drops
 from retail_pipeline.cli import main
 from retail_pipeline.console.add import put_into_drops
-from retail_pipeline.console.dagster_home import prepare_dagster_home
+from retail_pipeline.console.dagster_home import open_instance, prepare_dagster_home
 from retail_pipeline.errors import PublishError
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import list_drops
 from retail_pipeline.ingest.raw_tables import RAW_TABLES
 from retail_pipeline.warehouse import resource
+from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.stores import canonical, opened, refresh, write_drop
 
@@ -64,7 +65,7 @@ def published(published_once: Home, home: Home) -> Home:
 
 def test_help_lists_every_command() -> None:
     output = retail("--help").output
-    for command in ("demo", "run", "add", "drops", "ui", "sql", "status", "report", "export", "simulate"):
+    for command in ("demo", "run", "train", "add", "drops", "ui", "sql", "status", "report", "export", "simulate"):
         assert f"\n  {command} " in output
 
 
@@ -73,6 +74,16 @@ def test_every_command_explains_itself() -> None:
         result = retail(command, "--help")
         assert result.exit_code == 0
         assert "Usage:" in result.output
+
+
+def test_train_runs_all_with_models_fitted_anew(home: Home) -> None:
+    write_drop(home, "may.csv", canonical(LINES))
+    result = retail("train")
+    assert result.exit_code == 0, result.output
+    with open_instance(home) as instance:
+        (run,) = instance.get_runs()
+    assert (run.job_name, run.tags[resource.TRAIN_TAG]) == ("train", "true")
+    assert home.warehouse_link.exists()
 
 
 def test_run_without_files_has_nothing_to_do(home: Home) -> None:
@@ -549,6 +560,43 @@ def test_exports_carry_no_formulas_into_a_spreadsheet_and_leave_numbers_alone(ho
     with duckdb.connect() as connection:
         names = connection.execute(f"select product_name from '{tmp_path}/raw.transactions.parquet' order by order_id")
         assert [name for (name,) in names.fetchall()] == evil
+
+
+def test_export_writes_a_segments_customers_with_what_to_do(published: Home, tmp_path: Path) -> None:
+    scores = run_query_rows(published, "select segment, count(*) from customers.rfm_scores group by 1")
+    for segment, customers in scores:
+        result = retail("export", str(tmp_path), "--segment", f" {segment.upper()} ")
+        assert result.exit_code == 0, result.output
+        with (tmp_path / f"segment-{segment.lower().replace(' ', '-')}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == customers
+        assert {row["segment"] for row in rows} == {segment}
+        assert all(row["customer_id"] and row["action"] and row["lifecycle_stage"] for row in rows)
+    assert retail("export", str(tmp_path), "--segment", "at risk", "--format", "xlsx").exit_code == 0
+    assert openpyxl.load_workbook(tmp_path / "segment-at-risk.xlsx").active is not None
+
+
+def run_query_rows(home: Home, query: str) -> list[tuple[str, int]]:
+    with open_snapshot(home) as snapshot:
+        return snapshot.execute(query).fetchall()
+
+
+def test_a_segments_list_carries_no_formulas(home: Home, tmp_path: Path) -> None:
+    write_drop(home, "a.csv", canonical([("1", "2024-05-01", "=1+1", "P", "Pen", 1, "2.50", "=UK")]))
+    assert refresh(home).success
+    ((segment, _),) = run_query_rows(home, "select segment, count(*) from customers.rfm_scores group by 1")
+    assert retail("export", str(tmp_path), "--segment", segment).exit_code == 0
+    with (tmp_path / f"segment-{segment.lower().replace(' ', '-')}.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["customer_id"], row["country"]) == ("'=1+1", "'=UK")
+
+
+def test_export_of_an_unknown_segment_names_the_ten(published: Home, tmp_path: Path) -> None:
+    result = retail("export", str(tmp_path), "--segment", "Rich")
+    assert result.exit_code == 2
+    for segment in ("Champions", "At Risk", "Cannot Lose", "Hibernating"):
+        assert segment in result.output
+    assert retail("export", str(tmp_path), "--segment", "New", "--table", "core.orders").exit_code == 2
 
 
 def test_export_of_an_unknown_table_names_those_there_are(published: Home, tmp_path: Path) -> None:

@@ -32,7 +32,19 @@ FROM_NO_COLUMN = {
     "core.order_versions": {"lines", "stands"},
     "core.orders": {"lines"},
     "core.reporting_currency": {"is_set", "currencies"},
+    "customers.category_changes": {"lines"},
+    "customers.features": {"orders", "categories"},
+    "customers.order_states": {"lines_bought"},
+    "customers.product_changes": {"lines"},
+    "customers.rfm_scores": {"frequency"},
     "customers.rfm_segments": {"customers", "share_customers"},
+    "customers.segment_actions": {"segment", "priority", "action", "why", "channel"},
+    "customers.segment_migration": {"customers", "share_from", "share_to"},
+    "customers.segment_outcomes": {
+        "customers", "observations", "bought_again", "bought_again_lower", "bought_again_upper", "others_bought_again",
+        "verdict", "orders_per_customer",
+    },
+    "customers.undone_lines": {"lines"},
     "sales.by_category": {"products"},
     "sales.by_hour": {"hour", "days"},
     "sales.cohort_retention": {"customers"},
@@ -43,7 +55,7 @@ FROM_NO_COLUMN = {
     "sales.member_periods": {"frequency"},
     "sales.period_figures": {"frequency"},
     "sales.repurchase": {"dimension", "within_days", "customers"},
-}
+}  # fmt: skip
 """Columns without a source: counts and numbers of rows, constants, and what a setting says."""
 
 

@@ -19,8 +19,29 @@ columns:
   product_id: the product
   quantity: units bought, before cancellations [units]
   amount: value after discount, before cancellations, null if there is no rate [reporting currency]
+  discount: money off the line, null if there is no rate [reporting currency]
+  category: the product's category, where the export gives it
+  country: the customer's country
+  channel: the sales channel, where the export gives it
 */
-select customer_id, order_id, line_no, order_ts, order_date, product_id, quantity, reporting_amount as amount
+select
+    customer_id,
+    order_id,
+    line_no,
+    order_ts,
+    order_date,
+    product_id,
+    quantity,
+    reporting_amount as amount,
+    case
+        when reporting_amount = amount or discount = 0 then discount
+        when amount <> 0 then cast(
+            cast(discount as double) * (cast(reporting_amount as double) / cast(amount as double)) as decimal(18, 4)
+        )
+    end as discount,
+    category,
+    country,
+    channel
 from core.order_lines
 where customer_id is not null
     and case

@@ -1,8 +1,9 @@
 /*
 row: a customer who has bought, with recency, frequency and monetary value scored 1 to 5
 about: >
-  As of the day after the last line, or core.as_of. What counts as bought is set by core.revenue_policy; under net,
-  cancellations known by the as-of date are taken off, and an order with nothing left does not count. A score is
+  As of the day after the last line, or core.as_of; of each month's end in customers.rfm_history. What counts as bought is
+  set by core.revenue_policy; under net, cancellations known by the as-of date are taken off, and an order with nothing left
+  does not count (customers.order_states). A score is
   least(5, 1 + floor(5 * percent_rank)), recency reversed, so customers with equal values have equal scores; with
   thresholds in the settings, a score is 1 plus the thresholds reached. churn_risk is High at a recency score of 1 or 2,
   Medium at 3, or at 4 for a customer with a single order, else Low.
@@ -21,52 +22,40 @@ columns:
   segment_group: the segment's group, one of six
   churn_risk: Low, Medium or High
 */
-with as_of as (
-    select coalesce(cast($as_of as date), cast(max(order_date) + 1 as date)) as as_of
+with asked as (
+    select
+        coalesce(
+            cast($cutoffs as date[]), [coalesce(cast($as_of as date), cast(max(order_date) + 1 as date))]
+        ) as days
     from core.order_lines
 ),
 
-cancelled as (
-    select matches.sale_order_id, matches.sale_line_no, sum(matches.quantity) as quantity, sum(matches.amount) as amount
-    from core.cancellation_matches as matches
-    cross join as_of
-    where matches.cancelled_at < as_of.as_of and $revenue_policy = 'net'
-    group by 1, 2
-),
-
-kept_lines as (
-    select
-        purchases.customer_id,
-        purchases.order_id,
-        purchases.order_date,
-        purchases.quantity - coalesce(cancelled.quantity, 0) as quantity,
-        purchases.amount - coalesce(cancelled.amount, 0) as amount
-    from core.customer_purchases as purchases
-    cross join as_of
-    left join cancelled
-        on purchases.order_id = cancelled.sale_order_id and purchases.line_no = cancelled.sale_line_no
-    where purchases.order_ts < as_of.as_of
+cutoffs as (
+    select cast(unnest(days) as date) as as_of
+    from asked
 ),
 
 measures as (
     select
-        kept_lines.customer_id,
-        as_of.as_of,
-        date_diff('day', max(kept_lines.order_date), as_of.as_of) as recency_days,
-        count(distinct kept_lines.order_id) as frequency,
-        cast(coalesce(sum(kept_lines.amount), 0) as decimal(18, 4)) as monetary
-    from kept_lines
-    cross join as_of
-    where kept_lines.quantity > 0
-    group by kept_lines.customer_id, as_of.as_of
+        states.customer_id,
+        cutoffs.as_of,
+        date_diff('day', max(states.order_date), cutoffs.as_of) as recency_days,
+        count(*) as frequency,
+        cast(sum(states.amount) as decimal(18, 4)) as monetary
+    from customers.order_states as states
+    join cutoffs
+        on states.known_from < cutoffs.as_of
+        and (states.known_until is null or states.known_until >= cutoffs.as_of)
+    where states.lines > 0
+    group by states.customer_id, cutoffs.as_of
 ),
 
 ranks as (
     select
         *,
-        percent_rank() over (order by recency_days desc) as r_rank,
-        percent_rank() over (order by frequency) as f_rank,
-        percent_rank() over (order by monetary) as m_rank
+        percent_rank() over (partition by as_of order by recency_days desc) as r_rank,
+        percent_rank() over (partition by as_of order by frequency) as f_rank,
+        percent_rank() over (partition by as_of order by monetary) as m_rank
     from measures
 ),
 

@@ -17,6 +17,7 @@ from retail_pipeline_tests.assets.store_tables import (
     MATCHES,
     PURCHASES,
     TO_ORDER_LINES,
+    TO_ORDER_STATES,
     Row,
     Tables,
     built,
@@ -25,7 +26,13 @@ from retail_pipeline_tests.assets.store_tables import (
 from retail_pipeline_tests.stores import canonical, write_drop
 
 AS_OF = date(2024, 7, 1)
-TO_SCORES = (*TO_ORDER_LINES, "core.customer_purchases", "core.cancellation_matches", "customers.rfm_scores")
+TO_SCORES = (
+    *TO_ORDER_LINES,
+    "core.customer_purchases",
+    "core.cancellation_matches",
+    *TO_ORDER_STATES,
+    "customers.rfm_scores",
+)
 
 # rows: recency score 1 to 5; columns: frequency score 1 to 5
 SEGMENTS = {
@@ -72,7 +79,9 @@ def scores(
     tables.fill("core.customer_purchases", PURCHASES, purchases)
     tables.fill("core.cancellation_matches", MATCHES, matches)
     tables.fill("core.order_lines", LINES, purchases)
-    rows = tables.select("customers.rfm_scores", revenue_policy=policy, **{"as_of": AS_OF, **parameters})
+    for name in TO_ORDER_STATES:
+        tables.select(name, revenue_policy=policy)
+    rows = tables.select("customers.rfm_scores", **{"as_of": AS_OF, **parameters})
     return {row["customer_id"]: row for row in rows}
 
 
