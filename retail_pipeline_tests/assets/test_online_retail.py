@@ -11,11 +11,14 @@ import re
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from retail_pipeline.assets.customers.features_as_of import features_as_of
 from retail_pipeline.definitions import CHECKS
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -215,8 +218,8 @@ def test_gross_revenue_by_month_is_the_published_one(gross: Warehouse) -> None:
 def test_gross_revenue_of_the_top_countries_is_the_published_one(gross: Warehouse) -> None:
     found = rows_of(
         gross,
-        "select country, round(sum(purchases.amount), 2) as revenue from core.customer_purchases as purchases "
-        "join core.order_lines using (order_id, line_no) group by 1 order by 2 desc limit 5",
+        "select country, round(sum(amount), 2) as revenue from core.customer_purchases "
+        "group by 1 order by 2 desc limit 5",
     )
     assert {row["country"]: row["revenue"] for row in found} == {
         country: Decimal(revenue) for country, revenue in TOP_COUNTRIES_GROSS.items()
@@ -307,3 +310,85 @@ def test_monthly_net_sales_of_all_lines_are_the_published_ones(net: Warehouse) -
     months = rows_of(net, "select month, all_lines_net, is_partial from sales.monthly order by month")
     assert [str(round(row["all_lines_net"], 2)) for row in months] == list(ALL_LINES_BY_MONTH)
     assert [row["is_partial"] for row in months] == [False] * 12 + [True]
+
+
+STEADY = ["12347", "12388", "12682"]
+"""Customers with several orders and no cancellations or free goods."""
+
+
+@pytest.mark.parametrize("as_of", [date(2011, 9, 1), date(2011, 12, 10)])
+def test_features_are_those_that_pandas_finds_in_the_csv(
+    net: Warehouse, export: list[dict[str, str]], as_of: date
+) -> None:
+    import pandas as pd
+
+    rows = pd.DataFrame(export).drop_duplicates()
+    rows["at"] = pd.to_datetime(rows["InvoiceDate"])
+    rows["quantity"], rows["price"] = rows["Quantity"].astype(int), rows["UnitPrice"].astype(float)
+    rows["code"] = rows["StockCode"].str.strip().str.upper()
+    is_known = rows["CustomerID"].isin(STEADY) & (rows["at"] < pd.Timestamp(as_of)) & ~rows["code"].isin(CHARGE_CODES)
+    lines = rows[is_known].assign(value=rows["quantity"] * rows["price"], day=rows["at"].dt.normalize())
+    assert bool((lines["quantity"] > 0).all())
+    orders = lines.groupby(["CustomerID", "InvoiceNo"]).agg(
+        value=("value", "sum"), day=("day", "max"), at=("at", "min")
+    )
+    found = features_as_of(net, as_of).set_index("customer_id")
+    for customer in STEADY:
+        own, own_lines = orders.loc[customer].sort_values("at"), lines[lines["CustomerID"] == customer]
+        age = (pd.Timestamp(as_of) - own["day"]).dt.days
+        gaps = own["day"].drop_duplicates().diff().dropna().dt.days
+        share = own_lines["code"].value_counts(normalize=True)
+        weekdays = own["day"].dt.isocalendar().day.value_counts()
+        expected = {
+            "recency_days": age.min(),
+            "tenure_days": age.max(),
+            "orders": len(own),
+            "total_spend": own["value"].sum(),
+            "avg_order_value": own["value"].mean(),
+            "order_value_sd": own["value"].std(),
+            "last_order_value": own["value"].iloc[-1],
+            "largest_order_value": own["value"].max(),
+            "avg_gap_days": gaps.mean(),
+            "gap_sd_days": gaps.std(),
+            "longest_gap_days": gaps.max(),
+            "spend_90d": own["value"][age <= 90].sum(),
+            "orders_180d": (age <= 180).sum(),
+            "spend_weighted": (own["value"] * 0.5 ** (age / 90)).sum(),
+            "product_variety": own_lines["code"].nunique(),
+            "product_entropy": -(share * np.log(share)).sum(),
+            "basket_lines": len(own_lines) / len(own),
+            "preferred_weekday": weekdays[weekdays == weekdays.max()].index.min(),
+            "morning_share": (own["at"].dt.hour < 12).mean(),
+        }
+        told = {name: float(found.loc[customer, name]) for name in expected}
+        assert told == pytest.approx({name: float(value) for name, value in expected.items()}, rel=1e-4), customer
+
+
+def test_the_features_history_of_online_retail_is_what_was_known_at_each_months_end(net: Warehouse) -> None:
+    months = net.execute("select distinct as_of from customers.features_history order by 1").fetchall()
+    assert [day for (day,) in months] == [date(2011, month, 1) for month in range(1, 13)]
+    differing = net.value(
+        """
+        select count(*)
+        from customers.features_history as features
+        full join (
+            select lines.customer_id, ends.as_of, count(distinct lines.order_id) as orders
+            from core.customer_purchases as lines
+            join (select distinct as_of from customers.features_history) as ends on lines.order_ts < ends.as_of
+            left join (
+                select sale_order_id, sale_line_no, ends.as_of, sum(quantity) as quantity
+                from core.cancellation_matches
+                join (select distinct as_of from customers.features_history) as ends on cancelled_at < ends.as_of
+                group by all
+            ) as undone
+                on lines.order_id = undone.sale_order_id
+                and lines.line_no = undone.sale_line_no
+                and ends.as_of = undone.as_of
+            where lines.quantity > coalesce(undone.quantity, 0)
+            group by all
+        ) as counted
+            on features.customer_id = counted.customer_id and features.as_of = counted.as_of
+        where features.orders is distinct from counted.orders
+        """
+    )
+    assert differing == 0

@@ -169,7 +169,6 @@ CHECKS: list[TableCheck] = [
         where place is distinct from column_index or coalesce(meaning, '') = ''
         """,
         remedy=REBUILD,
-        beside=("customers.features",),
     ),
     unique_key("customers.features_history", "customer_id", "month"),
     equal_totals(

@@ -74,7 +74,7 @@ TABLE = FrameTable(
         "window": ("varchar", "the days it looks back on, null for key and cut-off"),
         "source": ("varchar", "the columns it is worked out from, null where rows are counted only"),
     },
-    upstream=FEATURES.upstream,
+    upstream=(FEATURES.name, *FEATURES.upstream),
     make=make,
     texts=(FEATURES.text,),
 )

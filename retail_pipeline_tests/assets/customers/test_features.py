@@ -4,7 +4,7 @@ import math
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
@@ -459,8 +459,8 @@ def test_the_catalogue_says_of_each_feature_what_it_is() -> None:
 
 
 @pytest.fixture(scope="module")
-def windows() -> Iterator[dict[str, Any]]:
-    yield {str(row["feature"]): row["window"] for row in catalogue(FEATURES, columns_upstream())}
+def windows() -> dict[str, Any]:
+    return {str(row["feature"]): row["window"] for row in catalogue(FEATURES, columns_upstream())}
 
 
 def test_windows_are_those_of_the_names(windows: dict[str, Any]) -> None:
