@@ -92,8 +92,8 @@ def _say_repurchase(row: Row, context: Context) -> Said | None:
         return None
     low, high = wilson_interval(row["returned_customers"], row["customers"])
     return Said(
-        f"{percent(row['repurchase_rate'])} of first-time customers order again within {row['within_days']} days "
-        f"({row['returned_customers']:,} of {row['customers']:,}).",
+        f"{percent(row['repurchase_rate'])} of first-time customers place another order within "
+        f"{row['within_days']} days ({row['returned_customers']:,} of {row['customers']:,}).",
         f"between {percent(low)} and {percent(high)} for customers like these (95 %)",
         0.4,
     )

@@ -71,6 +71,14 @@ where frequency = '{frequency}' and period = date '{period}' and split = 'produc
 having sum(case when driver = 'price' then effect end) is not null and min(change) <> 0
 """
 
+UNPRICED = """
+select count(*) as lines, count(distinct order_id) as orders, min(currency) as currency,
+    count(distinct currency) as currencies
+from core.order_lines
+where order_date between date '{period}' and date '{last_day}' and reporting_amount is null and amount is not null
+having count(*) > 0
+"""
+
 BEST_DAY = """
 select date_day, net_sales, orders, (
     select sum(net_sales) from sales.daily where date_day between date '{period}' and date '{last_day}'
@@ -137,7 +145,7 @@ def _among_earlier(row: Row, period: Period) -> str:
     earlier, smaller = row["earlier_changes"], row["smaller_changes"]
     if earlier < FEWEST_EARLIER:
         return f"counted; too few {period.frequency}s before it to say whether the change is unusual"
-    return f"counted; the change is larger than {smaller} of the {earlier} before it"
+    return f"counted; in percent, the change is larger than {smaller} of the {earlier} before it"
 
 
 def _say_drivers(row: Row, context: Context) -> Said | None:
@@ -165,6 +173,16 @@ def _say_mix(row: Row, context: Context) -> Said | None:
         "products.",
         "exact: the parts and the change of returns add up to the whole",
         0.6,
+    )
+
+
+def _say_unpriced(row: Row, context: Context) -> Said | None:
+    others = "" if row["currencies"] <= 1 else " and other currencies"
+    return Said(
+        f"{counted(row['lines'], 'line')} of {counted(row['orders'], 'order')} of {context.title} in {row['currency']}"
+        f"{others} have no exchange rate: they count as orders, but are in no amount.",
+        "counted; add a file of rates, and all amounts are made anew",
+        0.99,
     )
 
 
@@ -237,6 +255,7 @@ RULES = (
         "guest_share", "The share of guest orders", "guest_orders / nullif(orders, 0)",
         "sales.period_figures, column guest_orders",
     ),
+    Rule("unpriced", "data", UNPRICED, _say_unpriced, "core.order_lines where reporting_amount is null", PERIODS),
     Rule("best_day", "sales", BEST_DAY, _say_best_day, "sales.daily", PAIRED),
     Rule("busiest_hour", "sales", BUSIEST_HOUR, _say_busiest_hour, "sales.by_hour", ()),
 )  # fmt: skip

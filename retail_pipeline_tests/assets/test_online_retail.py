@@ -191,7 +191,7 @@ def test_gross_gives_the_figures_of_the_usual_filter(gross: Warehouse) -> None:
 def test_the_query_of_the_questions_page_gives_the_published_sales_by_country(gross: Warehouse) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "questions.md").read_text()
     (query,) = [block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if "orders.country" in block]
-    rows = {row["country"]: row["revenue"] for row in rows_of(gross, query)}
+    rows = {row["country"]: round(row["revenue"], 2) for row in rows_of(gross, query)}
     assert {country: rows[country] for country in TOP_COUNTRIES_GROSS} == {
         country: Decimal(amount) for country, amount in TOP_COUNTRIES_GROSS.items()
     }

@@ -285,7 +285,8 @@ def _make_profiles(warehouse: Warehouse) -> "pd.DataFrame":
 
     frame = warehouse.read(FEATURES)
     money = warehouse.read(
-        f"select customer_id, cast(total_spend * {SMALLEST} as bigint) as pence from customers.features"
+        f"select customer_id, cast(cast(total_spend as decimal(38, 4)) * {SMALLEST} as bigint) as pence "
+        "from customers.features"
     ).set_index("customer_id")["pence"]
     population = Population(frame) if len(frame) else None
     revenue, total = money.reindex(frame["customer_id"]).to_numpy(), int(money.sum())

@@ -47,7 +47,7 @@ TABLE = FrameTable(
         "rank": ("bigint", "1 for what an owner wants to know first"),
         "frequency": ("varchar", "day, week, month, quarter or all time"),
         "period": ("date", "its first day, null for all time"),
-        "topic": ("varchar", "sales, causes, anomalies or customers"),
+        "topic": ("varchar", "sales, causes, anomalies, customers or data"),
         "rule": ("varchar", "the kind of sentence"),
         "text": ("varchar", "the sentence"),
         "certainty": ("varchar", "how sure it is, in words"),

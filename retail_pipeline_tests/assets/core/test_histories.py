@@ -18,13 +18,13 @@ from retail_pipeline.ingest.loader import load_drops
 from retail_pipeline.warehouse import chunks
 from retail_pipeline.warehouse.table_build import build_table
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, SQL_TABLES, rows_of
+from retail_pipeline_tests.assets.store_tables import SQL_ALONE, SQL_TABLES, rows_of
 from retail_pipeline_tests.ingest.exports import export, shopify_line, shopify_order
 from retail_pipeline_tests.ingest.sales import SALES_KINDS, Sale
 from retail_pipeline_tests.stores import opened, write_drop
 from retail_pipeline_tests.warehouse.test_incremental import assert_as_built_anew
 
-TABLES = [name for name in BUILD_ORDER if name.split(".")[0] in ("core", "customers")]
+TABLES = [name for name in SQL_ALONE if name.split(".")[0] in ("core", "customers")]
 START = datetime(2024, 3, 1)
 STEPS = 7
 

@@ -27,7 +27,7 @@ MUG, TOTE = shopify_line("Mug", 2, "30.00", "MUG"), shopify_line("Tote", 1, "40.
 def facts(home: Home, **files: str) -> list[tuple[Any, ...]]:
     for name, content in files.items():
         write_drop(home, f"{name}.csv", content)
-    with built(home) as warehouse:
+    with built(home, only=("core",)) as warehouse:
         return [tuple(row.values()) for row in rows_of(warehouse, LINES)]
 
 
@@ -156,7 +156,7 @@ def test_square_refunds_are_returns_of_their_own_day(home: Home) -> None:
     back = {"Qty": "-1.0", "Gross Sales": "-$9.00", "Net Sales": "-$9.00", "Event Type": "Refund", "Date": "2026-07-12"}
     rows = [sale, {**sale, "Customer ID": ""}, {**sale, **back, "Transaction ID": "B"}]
     write_drop(home, "a.csv", export("square", rows))
-    with built(home) as warehouse:
+    with built(home, only=("core",)) as warehouse:
         found = [tuple(row.values()) for row in rows_of(warehouse, LINES)]
         assert one_row(warehouse, "select quantity, amount from core.cancellation_matches") == {
             "quantity": 1, "amount": Decimal(9),
@@ -195,7 +195,7 @@ STANDING = [
 
 
 def standing(home: Home) -> list[tuple[Any, ...]]:
-    with built(home) as warehouse:
+    with built(home, only=("core",)) as warehouse:
         found = [tuple(row.values()) for row in rows_of(warehouse, LINES)]
     return [(row[0], *part) for row, part in zip(found, brief(found), strict=True)]
 
@@ -207,7 +207,7 @@ def test_the_version_of_an_order_whose_export_reaches_furthest_stands_whichever_
             write_drop(home, f"{name}.csv", NIGHTS[name])
             standing(home)
         assert standing(home) == STANDING
-        with built(home) as warehouse:
+        with built(home, only=("core",)) as warehouse:
             versions = rows_of(
                 warehouse,
                 "select file_name, lines, stands from core.order_versions join raw.drops using (drop_id) "
@@ -238,7 +238,7 @@ def test_the_same_order_of_two_stores_is_two_orders(home: Home) -> None:
     home.settings_file.write_text('[ingest.stores]\nberlin = "Berlin"\nparis = "Paris"\n')
     write_drop(home, "berlin/a.csv", shopify(FIRST))
     write_drop(home, "paris/a.csv", shopify(CHANGED))
-    with built(home) as warehouse:
+    with built(home, only=("core",)) as warehouse:
         orders = rows_of(warehouse, "select order_id, store, amount from core.orders order by 1")
     assert [tuple(order.values()) for order in orders] == [
         ("Berlin/#1", "Berlin", Decimal(100)),
@@ -261,13 +261,13 @@ def test_amounts_are_brought_into_one_currency_by_the_rate_of_their_day(home: Ho
     write_drop(home, "a.txt", export("amazon_all_orders", rows))
     write_drop(home, "rates.csv", "date,currency,rate\n2026-05-01,EUR,1.25\n2026-06-01,EUR,1.5\n2026-06-01,GBP,2\n")
     query = "select order_id, amount, reporting_amount from core.order_lines order by 1"
-    with built(home) as warehouse:
+    with built(home, only=("core",)) as warehouse:
         assert [row["reporting_amount"] for row in rows_of(warehouse, query)] == [100, 100, 125, 150, None, 25]
         assert [row["amount"] for row in rows_of(warehouse, query)] == [*[100] * 5, 25]
         assert warehouse.value("select sum(amount) from core.orders") == 500
     write_drop(home, "more.csv", "date,currency,rate\n2026-01-01,GBP,2\n")
-    with built(home) as warehouse:
+    with built(home, only=("core",)) as warehouse:
         assert rows_of(warehouse, query)[4]["reporting_amount"] == 200
     home.settings_file.write_text('[currency]\nreporting = "EUR"\n')
-    with built(home) as warehouse:
+    with built(home, only=("core",)) as warehouse:
         assert [row["reporting_amount"] for row in rows_of(warehouse, query)][:3] == [None, None, 100]

@@ -15,7 +15,7 @@ from retail_pipeline.reports.files import read_rows, report_path, write_report
 from retail_pipeline.reports.page import render_markdown, render_page
 from retail_pipeline.reports.periods import parse_period
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.assets.decisions.test_insights import LINES
+from retail_pipeline_tests.assets.decisions.test_insights import LINES, ONLY
 from retail_pipeline_tests.assets.store_tables import built, rows_of
 from retail_pipeline_tests.stores import canonical, write_drop
 
@@ -52,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     home = Home(tmp_path_factory.mktemp("store")).create()
     home.settings_file.write_text(KEPT)
     write_drop(home, "a.csv", canonical(LINES))
-    with built(home) as warehouse:
+    with built(home, only=ONLY) as warehouse:
         yield warehouse
 
 
@@ -135,12 +135,12 @@ def test_pages_are_written_when_missing_or_changed_and_left_alone_otherwise(home
     home.settings_file.write_text(KEPT)
     few = [line for line in LINES if str(line[1]) >= "2023-09"]
     write_drop(home, "a.csv", canonical(few))
-    with built(home):
+    with built(home, only=ONLY):
         pass
     for path in home.reports.rglob("*.html"):
         os.utime(path, (1e9, 1e9))
     (home.reports / "month" / "2023-11.html").unlink()
-    with built(home):
+    with built(home, only=ONLY):
         pass
     changed = {name for name, time in pages(home).items() if time != 1e9}
     assert changed == {"month/2023-11.html"}
@@ -148,7 +148,7 @@ def test_pages_are_written_when_missing_or_changed_and_left_alone_otherwise(home
 
     more = [["late", "2023-11-15 10:00:00", "c1", "P", "<b>P", 1, "1000", "France"]]
     write_drop(home, "b.csv", canonical(more))
-    with built(home):
+    with built(home, only=ONLY):
         pass
     changed = {name for name, time in pages(home).items() if time != 1e9}
     assert {"month/2023-11.html", "month/2023-12.html", "quarter/2023-Q4.html"} <= changed
@@ -165,14 +165,14 @@ def test_a_partial_period_compares_no_product_and_no_country_with_a_whole_one(st
 def test_a_page_that_another_wrote_over_is_written_again(home: Home) -> None:
     home.settings_file.write_text(KEPT)
     write_drop(home, "a.csv", canonical([line for line in LINES if str(line[1]) >= "2023-09"]))
-    with built(home):
+    with built(home, only=ONLY):
         pass
     page = home.reports / "month" / "2023-11.html"
     text = page.read_text()
     page.write_text(
         re.sub(r'name="contents" content="[0-9a-f]+"', 'name="contents" content="of an older snapshot"', text)
     )
-    with built(home):
+    with built(home, only=ONLY):
         pass
     assert page.read_text() == text
 
@@ -180,11 +180,11 @@ def test_a_page_that_another_wrote_over_is_written_again(home: Home) -> None:
 def test_pages_are_written_anew_by_other_code(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     home.settings_file.write_text(KEPT)
     write_drop(home, "a.csv", canonical([line for line in LINES if str(line[1]) >= "2023-09"]))
-    with built(home):
+    with built(home, only=ONLY):
         pass
     monkeypatch.setattr("retail_pipeline.reports.files.page_code", lambda: "another template")
     monkeypatch.setattr("retail_pipeline.assets.decisions.reports.page_code", lambda: "another template")
-    with built(home):
+    with built(home, only=ONLY):
         pass
     assert all("another template" in path.read_text() for path in home.reports.rglob("*.html"))
 
@@ -196,7 +196,7 @@ def test_signs_in_names_are_drawn_as_they_are(home: Home) -> None:
         for number, (month, day) in enumerate((month, day) for month in (1, 2, 3) for day in range(1, 29))
     ]
     write_drop(home, "a.csv", canonical(lines))
-    with built(home) as warehouse:
+    with built(home, only=ONLY) as warehouse:
         page = render_page(collect(parse_period("2024-02"), read_rows(warehouse.connection)))
     for name in names:
         assert f">{name}</text>" in page
