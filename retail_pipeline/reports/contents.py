@@ -15,8 +15,8 @@ RULES: tuple[Rule, ...] = (*sales_rules.RULES, *cause_rules.RULES, *customer_rul
 UPSTREAM = (
     "core.order_lines", "core.product_names", "core.reporting_currency", "customers.rfm_segments", "sales.anomalies",
     "sales.by_hour", "sales.change_contributions", "sales.change_drivers", "sales.cohort_retention",
-    "sales.concentration", "sales.customer_kpis", "sales.daily", "sales.expected_range", "sales.member_days", "sales.period_figures",
-    "sales.repurchase", "sales.root_causes",
+    "sales.concentration", "sales.customer_kpis", "sales.daily", "sales.expected_range", "sales.member_days",
+    "sales.period_figures", "sales.repurchase", "sales.root_causes",
 )  # fmt: skip
 """The tables that sentences and reports are made from."""
 
