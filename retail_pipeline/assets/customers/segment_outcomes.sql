@@ -21,8 +21,8 @@ columns:
   verdict: whether the segment's customers leave more than others, less than others, or whether no difference shows
   orders_per_customer: mean orders within the 90 days [orders]
   spend_per_customer: mean spend within the 90 days [reporting currency]
-  spend_lower: lower end of its interval [reporting currency]
-  spend_upper: upper end of its interval [reporting currency]
+  spend_lower: lower end of its interval, null for a single customer [reporting currency]
+  spend_upper: upper end of its interval, null for a single customer [reporting currency]
 */
 with data_end as (
     select coalesce(cast($as_of as date), cast(max(order_date) + 1 as date)) as last_as_of
@@ -165,7 +165,10 @@ select
     end as verdict,
     bounds.orders / bounds.n as orders_per_customer,
     bounds.mean_spend as spend_per_customer,
-    greatest(0, bounds.mean_spend - 1.9599640 * sqrt(bounds.spend_variance)) as spend_lower,
+    case
+        when bounds.spend_variance is not null
+            then greatest(0, bounds.mean_spend - 1.9599640 * sqrt(bounds.spend_variance))
+    end as spend_lower,
     bounds.mean_spend + 1.9599640 * sqrt(bounds.spend_variance) as spend_upper
 from bounds
 join month_ends on bounds.segment = month_ends.segment

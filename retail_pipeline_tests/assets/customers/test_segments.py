@@ -131,6 +131,11 @@ def test_with_one_observation_a_customer_the_interval_is_wilsons(tables: Tables)
     assert (row["spend_lower"], row["spend_upper"]) == pytest.approx((2.5 - half, 2.5 + half), abs=0.001)
 
 
+def test_the_spend_of_a_single_customer_has_no_interval(tables: Tables) -> None:
+    row = outcomes(tables, [at(JANUARY, "anna", "New")], [order("anna", MARCH, 25)])["New"]
+    assert (row["spend_per_customer"], row["spend_lower"], row["spend_upper"]) == (25, None, None)
+
+
 def test_seeing_the_same_customers_again_narrows_nothing(tables: Tables) -> None:
     """Everyone does the same after each of two month ends: twice the observations tell no more."""
     names = [f"c{number}" for number in range(40)]
