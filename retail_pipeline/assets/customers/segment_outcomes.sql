@@ -46,18 +46,30 @@ spans as (
     from seen
 ),
 
+changed as (
+    -- an order that went on after a month's end was there before: that part is not spent again
+    select customer_id, order_id, known_from, known_until, amount
+    from customers.order_states
+    where known_until is not null
+),
+
 bought as (
     select
         spans.as_of,
         states.customer_id,
         count(*) as orders,
-        sum(states.amount) as spend
+        sum(greatest(states.amount - coalesce(changed.amount, 0), 0)) as spend
     from customers.order_states as states
     join spans
         on states.order_date >= spans.as_of
         and states.order_date < spans.ends_at
         and states.known_from < spans.ends_at
         and (states.known_until is null or states.known_until >= spans.ends_at)
+    left join changed
+        on states.customer_id = changed.customer_id
+        and states.order_id = changed.order_id
+        and changed.known_from < spans.as_of
+        and changed.known_until >= spans.as_of
     where states.lines > 0
     group by spans.as_of, states.customer_id
 ),

@@ -113,6 +113,15 @@ def test_what_a_segment_does_next_is_what_was_known_when_the_90_days_were_over(t
     assert row["spend_per_customer"] == pytest.approx(16 / 5)
 
 
+def test_what_an_order_held_at_the_months_end_is_not_spent_again_when_it_goes_on(tables: Tables) -> None:
+    """100 were bought before the month's end; 5 more of the same order two days after it."""
+    early = {"order_id": "1", "known_until": date(2024, 2, 2)}
+    late = {"order_id": "1", "order_date": date(2024, 2, 2), "known_from": date(2024, 2, 2)}
+    orders = [order("anna", date(2024, 1, 30), 100, **early), order("anna", date(2024, 2, 2), 105, **late)]
+    row = outcomes(tables, [at(JANUARY, "anna", "New")], orders)["New"]
+    assert (row["bought_again"], row["spend_per_customer"]) == (1, 5)
+
+
 def test_only_month_ends_with_90_days_behind_them_count(tables: Tables) -> None:
     history = [at(JANUARY, "anna", "New"), at(FEBRUARY, "anna", "New")]
     assert outcomes(tables, history, [], as_of=date(2024, 4, 30)) == {}
