@@ -48,13 +48,13 @@ columns:
   product_entropy: entropy of the lines over products, 0 for a single product and ln(n) for n alike [nats]
   categories: different categories of which a line is left, where the export gives them [categories]
   top_category: the category of most spend, the first in the alphabet of several
-  top_category_share: its share in the spend of all lines with a category [share]
+  top_category_share: its share in the spend of all categories, of those on which anything was spent [share]
   basket_lines: mean lines of an order [lines]
   basket_units: mean units of an order [units]
   avg_unit_price: mean price of a unit [reporting currency]
   price_level: price paid against the mean price that customers had paid for the same products until then; 1 for the same [ratio]
   discount_share: money off against the value before discount, of all lines ever bought [share]
-  return_rate: value cancelled or returned since, of all that was ever bought; always 0 under the gross policy [share]
+  return_rate: value cancelled or returned since, of all that was ever bought, 1 at most, null if that was nothing; always 0 under the gross policy [share]
   preferred_weekday: the weekday of most orders, the first of the week of several [1 Monday to 7 Sunday]
   weekend_share: orders on a Saturday or Sunday [share]
   night_share: orders before 6 in the morning [share]
@@ -238,7 +238,7 @@ top_amounts as (
         as_of,
         customer_id,
         count(*) as categories,
-        sum(amount) as amount,
+        sum(case when amount > 0 then amount else 0 end) as amount,
         max(amount) as top_amount
     from category_spend
     group by as_of, customer_id
@@ -281,8 +281,10 @@ joined as (
         varieties.n_log_n,
         top_categories.categories,
         top_categories.category as top_category,
-        cast(top_categories.top_amount as double) / nullif(cast(top_categories.amount as double), 0)
-            as top_category_share,
+        case
+            when top_categories.amount > 0
+                then cast(top_categories.top_amount as double) / cast(top_categories.amount as double)
+        end as top_category_share,
         coalesce(usual_gaps.gap_days, $lifecycle_usual_gap_days) as all_gap_days,
         cast(sums.tenure_days - sums.recency_days as double) / nullif(sums.purchase_days - 1, 0) as avg_gap_days,
         -- without the last one
@@ -371,7 +373,10 @@ select
     cast(total_spend as double) / nullif(cast(units as double), 0) as avg_unit_price,
     cast(amount_bought as double) / nullif(cast(catalogue_amount as double), 0) as price_level,
     cast(discount_bought as double) / nullif(cast(amount_bought + discount_bought as double), 0) as discount_share,
-    cast(amount_bought - amount_left as double) / nullif(cast(amount_bought as double), 0) as return_rate,
+    case
+        when amount_bought > 0
+            then greatest(0, least(1, cast(amount_bought - amount_left as double) / cast(amount_bought as double)))
+    end as return_rate,
     case
         when weekday_1 = most_on_a_weekday then 1
         when weekday_2 = most_on_a_weekday then 2

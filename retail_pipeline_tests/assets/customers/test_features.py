@@ -396,6 +396,18 @@ def test_under_gross_nothing_is_taken_off(tables: Tables) -> None:
     assert (row["orders"], row["total_spend"], row["return_rate"]) == (1, 30, 0)
 
 
+def test_lines_discounted_below_nothing_leave_shares_between_0_and_1(tables: Tables) -> None:
+    """10 for A, less 2 for a free B with a discount; the A is sent back."""
+    sale = line("c", "1", 0, 10, category="A")
+    lines = [sale, line("c", "1", 0, -2, number=2, product_id="B", category="B")]
+    (before,) = features(tables, lines)
+    assert (before["total_spend"], before["top_category"], before["top_category_share"]) == (8, "A", 1)
+    (after,) = features(tables, lines, [undo(sale, 1, 1)], START + timedelta(days=2))
+    assert (after["total_spend"], after["return_rate"], after["top_category_share"]) == (-2, 1, None)
+    (only,) = features(tables, lines[1:])
+    assert (only["return_rate"], only["top_category_share"]) == (None, None)
+
+
 def test_lines_without_a_rate_count_as_orders_of_no_value(tables: Tables) -> None:
     found = features(tables, [line("anna", "1", 0, None, discount=None), line("anna", "2", 3, 8)])
     assert [(row["orders"], row["total_spend"], row["avg_order_value"]) for row in found] == [(2, 8, 4)]
