@@ -6,7 +6,9 @@ leave few customers out, make no cluster too small to act on and as many cluster
 times stability is highest; customers left out count as badly placed. k-means if none is such.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -142,13 +144,24 @@ def search(points: Floats, limits: Limits, k_before: Mapping[str, int] | None = 
     for algorithm, make in makers.items():
         if algorithm not in limits.algorithms:
             continue
-        candidates = make()
+        with _unconverged():
+            candidates = make()
         found.candidates += candidates
         found.chosen[algorithm] = choose(candidates, limits, (k_before or {}).get(algorithm))
         if algorithm == "kmeans":
             found.elbow = ks[knee(np.array([one.inertia for one in candidates]))] if len(ks) > 2 else None
     found.champion = crown(found.chosen, limits)
     return found
+
+
+@contextlib.contextmanager
+def _unconverged() -> Iterator[None]:
+    """Fits that did not converge, or found fewer clusters than asked for, are not told of: their scores say it."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def choose(candidates: list[Candidate], limits: Limits, k_before: int | None = None) -> Candidate:

@@ -131,6 +131,11 @@ def test_two_kinds_of_customers_have_two_clusters() -> None:
     assert adjusted_rand(found.assign(two)["kmeans"], codes(two)) == 1
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_few_customers_are_clustered_without_a_warning() -> None:
+    assert train(customers(of_each=4), "rfm", replace(QUICK, k_max=9))
+
+
 def test_above_the_limits_samples_and_mini_batches_find_the_same_groups() -> None:
     frame = customers(of_each=700)
     found = train(frame, "rfm", replace(QUICK, sample=300, exact=500))
