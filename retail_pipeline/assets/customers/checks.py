@@ -188,17 +188,30 @@ CHECKS: list[TableCheck] = [
     no_rows(
         "customers.rfm_history",
         "months_are_whole_and_follow_each_other",
-        "each is as of the day after its month's end, not after the scores' own day, and no month is missing",
+        "each is as of the day after its month's end, not after the scores' own day, and no month is missing at whose "
+        "end anything was left of any order",
         """
-        with months as (
-            select month, as_of, lag(as_of) over (order by as_of) as as_of_before
-            from (select distinct month, as_of from customers.rfm_history)
+        with months as (select distinct month, as_of from customers.rfm_history),
+
+        missing as (
+            select as_of
+            from (
+                select cast(unnest(generate_series(min(as_of), max(as_of), interval 1 month)) as date) as as_of
+                from months
+            )
+            anti join months using (as_of)
         )
-        select month, as_of, as_of_before
+
+        select month, as_of
         from months
-        where as_of <> month + interval 1 month
-            or as_of_before <> month
-            or as_of > (select max(as_of) from customers.rfm_scores)
+        where as_of <> month + interval 1 month or as_of > (select max(as_of) from customers.rfm_scores)
+        union all
+        select distinct cast(missing.as_of - interval 1 month as date) as month, missing.as_of
+        from missing
+        join customers.order_states as states
+            on states.known_from < missing.as_of
+            and (states.known_until is null or states.known_until >= missing.as_of)
+        where states.lines > 0
         """,
         remedy=REBUILD,
         beside=("customers.rfm_scores",),

@@ -22,9 +22,14 @@ with months as (
 ),
 
 steps as (
-    select later.month, later.as_of, earlier.as_of as as_of_before
-    from months as later
-    join months as earlier on earlier.as_of = later.month
+    -- also into and out of a month at whose end nothing was left of any order
+    select month, as_of, month as as_of_before
+    from months
+    where as_of > (select min(as_of) from months)
+    union
+    select as_of as month, cast(as_of + interval 1 month as date) as as_of, as_of as as_of_before
+    from months
+    where as_of < (select max(as_of) from months)
 ),
 
 ends as (

@@ -13,6 +13,7 @@ from retail_pipeline.assets.customers.features_as_of import features_as_of
 from retail_pipeline.assets.customers.histories import FEATURES, RFM, TABLES
 from retail_pipeline.assets.frame_assets import build_frame_table
 from retail_pipeline.assets.sql_parameters import sql_parameters
+from retail_pipeline.definitions import CHECKS
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.store_tables import SQL_TABLES, TO_FEATURES, TO_ORDER_LINES, built
@@ -140,6 +141,20 @@ def test_months_without_customers_do_not_pass_for_changed(home: Home) -> None:
     write_drop(home, "b.csv", canonical([["p", "2024-03-06 10:00:00", "c1", "P", "P", 1, "2.5", "France"]]))
     with built(home, only=TO_HISTORIES[:-2]) as warehouse:
         assert [build_frame_table(warehouse, table).mode for table in TABLES] == ["unchanged", "unchanged"]
+
+
+def test_months_at_whose_end_all_was_sent_back_are_not_missing(home: Home) -> None:
+    sale = ["1", "2024-01-30 10:00:00", "c1", "P", "P", 1, "2.5", "France"]
+    back = ["r1", "2024-02-03 10:00:00", "c1", "P", "P", -1, "2.5", "France"]
+    later = [["2", f"2024-0{month}-10 10:00:00", "c2", "P", "P", 1, "2.5", "France"] for month in (4, 5)]
+    write_drop(home, "a.csv", canonical([sale, back, *later]))
+    name = "customers.rfm_history:months_are_whole_and_follow_each_other"
+    (check,) = (check for check in CHECKS if check.full_name == name)
+    with built(home, only=TO_HISTORIES) as warehouse:
+        assert list(months(warehouse, RFM.name)) == [MONTHS[0], MONTHS[3]]
+        assert check.find(warehouse).passed
+        warehouse.execute("update customers.order_states set known_until = null where customer_id = 'c1'")
+        assert not check.find(warehouse).passed
 
 
 def test_so_many_months_are_kept_as_the_setting_says(home: Home) -> None:

@@ -80,6 +80,12 @@ def test_moves_are_counted_from_month_end_to_month_end(tables: Tables) -> None:
     ]
 
 
+def test_a_month_at_whose_end_nothing_was_left_of_any_order_is_gone_into_and_out_of(tables: Tables) -> None:
+    found = moves(tables, [at(JANUARY, "anna", "New"), at(MARCH, "bert", "New")])
+    told = sorted((row["month"], row["from_segment"], row["to_segment"], row["customers"]) for row in found)
+    assert told == [(FEBRUARY, "New", "nothing left", 1), (MARCH, "new to the shop", "New", 1)]
+
+
 def test_a_single_month_has_no_moves(tables: Tables) -> None:
     assert moves(tables, [at(JANUARY, "anna", "New")]) == []
 
