@@ -66,7 +66,7 @@ def save_model(folder: Path, numbers: Mapping[str, Any], arrays: Mapping[str, Ar
             np.savez(building / f"{part}.npz", **dict(sorted(of_part.items())))  # type: ignore[arg-type]
         files = {path.name: _hash_of(path) for path in sorted(building.iterdir())}
         model_id = _id_of(files)
-        manifest = {"id": model_id, "files": files, "notes": dict(notes)}
+        manifest = {"id": model_id, "files": files, "notes": dict(notes), "notes_hash": _hash_of_notes(notes)}
         (building / MANIFEST).write_text(json.dumps(manifest, sort_keys=True, indent=1))
         place = folder / model_id
         shutil.rmtree(place, ignore_errors=True)
@@ -96,10 +96,12 @@ def load_model(folder: Path) -> SavedModel | None:
         model_id = json.loads((folder / CURRENT).read_text())["id"]
         place = folder / model_id
         manifest = json.loads((place / MANIFEST).read_text())
-        files, notes = dict(manifest["files"]), dict(manifest["notes"])
+        files, notes, noted = dict(manifest["files"]), dict(manifest["notes"]), manifest["notes_hash"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"The model in {folder} cannot be read: {error}. 'retail train' fits a new one.") from error
     _refuse_unless_whole(place, model_id, files)
+    if _hash_of_notes(notes) != noted:
+        raise _changed(place / MANIFEST)
     arrays: dict[str, Arrays] = {}
     for name in files:
         if name.endswith(".npz"):
@@ -110,17 +112,27 @@ def load_model(folder: Path) -> SavedModel | None:
 
 def _refuse_unless_whole(place: Path, model_id: str, files: Mapping[str, str]) -> None:
     if place.name != model_id or _id_of(files) != model_id:
-        raise ModelError(f"{place / MANIFEST} has been changed since it was saved. 'retail train' fits a new model.")
+        raise _changed(place / MANIFEST)
+    if NUMBERS not in files:
+        raise ModelError(f"{place / NUMBERS} is missing. 'retail train' fits a new model.")
     for name, digest in files.items():
         path = place / name
         if Path(name).name != name or not path.is_file():
             raise ModelError(f"{path} is missing. 'retail train' fits a new model.")
         if _hash_of(path) != digest:
-            raise ModelError(f"{path} has been changed since it was saved. 'retail train' fits a new model.")
+            raise _changed(path)
+
+
+def _changed(path: Path) -> ModelError:
+    return ModelError(f"{path} has been changed since it was saved. 'retail train' fits a new model.")
 
 
 def _hash_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _hash_of_notes(notes: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(dict(notes), sort_keys=True).encode()).hexdigest()
 
 
 def _id_of(files: Mapping[str, str]) -> str:

@@ -59,6 +59,14 @@ def test_a_manifest_that_was_made_to_fit_a_changed_file_is_refused(tmp_path: Pat
         load_model(tmp_path)
 
 
+@pytest.mark.parametrize("notes", [{}, {"seed": 2}, {"seeb": 1}])
+def test_changed_notes_are_refused(tmp_path: Path, notes: dict[str, int]) -> None:
+    manifest = tmp_path / save_model(tmp_path, {"k": 3}, ARRAYS, {"seed": 1}) / MANIFEST
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "notes": notes}))
+    with pytest.raises(ModelError, match=r"manifest\.json has been changed since it was saved"):
+        load_model(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"id": "../elsewhere"}', '{"id": 1}'])
 def test_a_pointer_that_leads_nowhere_is_refused(tmp_path: Path, text: str) -> None:
     save_model(tmp_path, {"k": 3}, ARRAYS, {})

@@ -81,10 +81,11 @@ class MonthEndTable(FrameTable):
         if gone:
             warehouse.delete(self.name, "as_of in (select unnest($days::date[]))", {"days": gone})
         missing = [day for day in sorted(wanted) if day not in held or day in gone]
+        added = 0
         for days in _passes(warehouse, self, missing):
-            made_from = {day: wanted[day] for day in days}
-            warehouse.execute(f"insert into {self.name} {self._select(warehouse, made_from)}", {**asked, CUTOFFS: days})
-        return bool(is_new or gone or missing)
+            select = self._select(warehouse, {day: wanted[day] for day in days})
+            added += warehouse.value(f"insert into {self.name} {select}", {**asked, CUTOFFS: days})
+        return bool(is_new or warehouse.full or gone or added)  # of a month without customers there is no row
 
     def _select(self, warehouse: Warehouse, made_from: Mapping[date, str]) -> str:
         """The file's SELECT, with the month before and its fingerprint behind its columns."""
@@ -129,7 +130,7 @@ def month_ends(warehouse: Warehouse) -> list[date]:
 
 
 def _fingerprints(warehouse: Warehouse, table: MonthEndTable, made_by: str) -> dict[date, str]:
-    """For each month end, of all that is known as of it and of the code and settings; empty months are left out."""
+    """For each month end, of all that is known as of it and of the code and settings."""
     days = month_ends(warehouse)
     known = {day: [made_by] for day in days}
     for source, known_from in table.events.items():

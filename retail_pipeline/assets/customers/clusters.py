@@ -203,10 +203,13 @@ def _model_before(warehouse: Warehouse, feature_set: str) -> tuple[dict[str, dic
 
 
 def _is_whole(warehouse: Warehouse) -> bool:
-    """Whether the model is there, fits, and no training is asked for."""
+    """Whether the table tells of the model in use, which fits, and no training is asked for.
+
+    A run that was killed between saving a model and writing the table leaves a newer model than the table tells of.
+    """
     fitted, reason = _usable(warehouse)
-    too_few = warehouse.count("customers.features") < warehouse.settings.clusters.least_customers
-    return (fitted is not None or too_few) and not reason
+    told = warehouse.value(f"select min(model) from {SELECTION}")
+    return fitted is not None and fitted.id == told and not reason
 
 
 def _model(warehouse: Warehouse) -> Fitted | None:

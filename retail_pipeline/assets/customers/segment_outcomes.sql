@@ -21,8 +21,8 @@ columns:
   verdict: whether the segment's customers leave more than others, less than others, or whether no difference shows
   orders_per_customer: mean orders within the 90 days [orders]
   spend_per_customer: mean spend within the 90 days [reporting currency]
-  spend_lower: lower end of its interval [reporting currency]
-  spend_upper: upper end of its interval [reporting currency]
+  spend_lower: lower end of its interval, null for a single customer [reporting currency]
+  spend_upper: upper end of its interval, null for a single customer [reporting currency]
 */
 with data_end as (
     select coalesce(cast($as_of as date), cast(max(order_date) + 1 as date)) as last_as_of
@@ -46,18 +46,30 @@ spans as (
     from seen
 ),
 
+changed as (
+    -- an order that went on after a month's end was there before: that part is not spent again
+    select customer_id, order_id, known_from, known_until, amount
+    from customers.order_states
+    where known_until is not null
+),
+
 bought as (
     select
         spans.as_of,
         states.customer_id,
         count(*) as orders,
-        sum(states.amount) as spend
+        sum(greatest(states.amount - coalesce(changed.amount, 0), 0)) as spend
     from customers.order_states as states
     join spans
         on states.order_date >= spans.as_of
         and states.order_date < spans.ends_at
         and states.known_from < spans.ends_at
         and (states.known_until is null or states.known_until >= spans.ends_at)
+    left join changed
+        on states.customer_id = changed.customer_id
+        and states.order_id = changed.order_id
+        and changed.known_from < spans.as_of
+        and changed.known_until >= spans.as_of
     where states.lines > 0
     group by spans.as_of, states.customer_id
 ),
@@ -165,7 +177,10 @@ select
     end as verdict,
     bounds.orders / bounds.n as orders_per_customer,
     bounds.mean_spend as spend_per_customer,
-    greatest(0, bounds.mean_spend - 1.9599640 * sqrt(bounds.spend_variance)) as spend_lower,
+    case
+        when bounds.spend_variance is not null
+            then greatest(0, bounds.mean_spend - 1.9599640 * sqrt(bounds.spend_variance))
+    end as spend_lower,
     bounds.mean_spend + 1.9599640 * sqrt(bounds.spend_variance) as spend_upper
 from bounds
 join month_ends on bounds.segment = month_ends.segment

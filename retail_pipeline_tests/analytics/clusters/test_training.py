@@ -88,6 +88,11 @@ def test_a_new_customer_is_assigned_without_fitting(frame: pd.DataFrame, cluster
         assert np.array_equal(clusters[known], new["group"].map(groups)[known])
 
 
+def test_a_place_on_the_map_does_not_depend_on_other_customers(frame: pd.DataFrame, clustering: Clustering) -> None:
+    alone = [clustering.place(frame.iloc[[row]])[0] for row in range(40)]
+    assert np.array_equal(clustering.place(frame)[:40], alone)
+
+
 def test_a_clustering_told_as_numbers_and_arrays_is_the_same(frame: pd.DataFrame, clustering: Clustering) -> None:
     again = Clustering.of(clustering.to_json(), clustering.arrays())
     for name, clusters in again.assign(frame).items():

@@ -196,6 +196,27 @@ def test_a_run_with_the_tag_of_a_training_fits_anew(store: Store) -> None:
     assert store.reason == "a training was asked for"
 
 
+def test_a_model_saved_by_a_training_that_was_killed_is_taken_up_by_the_next_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.give(customers(seed=5))
+    store.build()
+    with monkeypatch.context() as killed:
+        killed.setattr(Warehouse, "write", _be_killed)
+        with pytest.raises(KeyboardInterrupt):
+            build_frame_table(store.open(training=True), SELECTION_TABLE)
+    saved = load_model(store.home.models / SUBJECT)
+    assert saved
+    assert store.warehouse.value("select min(model) from customers.cluster_selection") != saved.id
+    warehouse = store.build()
+    assert warehouse.value("select min(model) from customers.cluster_selection") == saved.id
+    assert SELECTION_TABLE.tell(warehouse)["model"] == saved.id
+
+
+def _be_killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_other_settings_ask_for_a_new_model(store: Store) -> None:
     store.home.settings_file.write_text(QUICK.replace("k_max = 5", "k_max = 4"))
     warehouse = store.build()

@@ -132,6 +132,16 @@ def test_nothing_new_leaves_the_history_alone(store: Warehouse) -> None:
     assert [build_frame_table(store, table).mode for table in TABLES] == ["unchanged", "unchanged"]
 
 
+def test_months_without_customers_do_not_pass_for_changed(home: Home) -> None:
+    guest = ["g", "2024-01-05 10:00:00", "", "P", "P", 1, "2.5", "France"]
+    write_drop(home, "a.csv", canonical([guest, ["o", "2024-03-05 10:00:00", "c1", "P", "P", 1, "2.5", "France"]]))
+    with built(home, only=TO_HISTORIES):
+        pass
+    write_drop(home, "b.csv", canonical([["p", "2024-03-06 10:00:00", "c1", "P", "P", 1, "2.5", "France"]]))
+    with built(home, only=TO_HISTORIES[:-2]) as warehouse:
+        assert [build_frame_table(warehouse, table).mode for table in TABLES] == ["unchanged", "unchanged"]
+
+
 def test_so_many_months_are_kept_as_the_setting_says(home: Home) -> None:
     write_drop(home, "a.csv", canonical(shop()))
     home.settings_file.write_text("[features]\nhistory_months = 3\n")

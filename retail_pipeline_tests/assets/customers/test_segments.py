@@ -113,6 +113,15 @@ def test_what_a_segment_does_next_is_what_was_known_when_the_90_days_were_over(t
     assert row["spend_per_customer"] == pytest.approx(16 / 5)
 
 
+def test_what_an_order_held_at_the_months_end_is_not_spent_again_when_it_goes_on(tables: Tables) -> None:
+    """100 were bought before the month's end; 5 more of the same order two days after it."""
+    early = {"order_id": "1", "known_until": date(2024, 2, 2)}
+    late = {"order_id": "1", "order_date": date(2024, 2, 2), "known_from": date(2024, 2, 2)}
+    orders = [order("anna", date(2024, 1, 30), 100, **early), order("anna", date(2024, 2, 2), 105, **late)]
+    row = outcomes(tables, [at(JANUARY, "anna", "New")], orders)["New"]
+    assert (row["bought_again"], row["spend_per_customer"]) == (1, 5)
+
+
 def test_only_month_ends_with_90_days_behind_them_count(tables: Tables) -> None:
     history = [at(JANUARY, "anna", "New"), at(FEBRUARY, "anna", "New")]
     assert outcomes(tables, history, [], as_of=date(2024, 4, 30)) == {}
@@ -129,6 +138,11 @@ def test_with_one_observation_a_customer_the_interval_is_wilsons(tables: Tables)
     assert (row["bought_again_lower"], row["bought_again_upper"]) == pytest.approx((lower, upper), abs=1e-6)
     half = 1.959964 * np.std([10] * 10 + [0] * 30, ddof=1) / np.sqrt(40)
     assert (row["spend_lower"], row["spend_upper"]) == pytest.approx((2.5 - half, 2.5 + half), abs=0.001)
+
+
+def test_the_spend_of_a_single_customer_has_no_interval(tables: Tables) -> None:
+    row = outcomes(tables, [at(JANUARY, "anna", "New")], [order("anna", MARCH, 25)])["New"]
+    assert (row["spend_per_customer"], row["spend_lower"], row["spend_upper"]) == (25, None, None)
 
 
 def test_seeing_the_same_customers_again_narrows_nothing(tables: Tables) -> None:
