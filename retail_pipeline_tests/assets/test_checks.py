@@ -173,6 +173,14 @@ CORRUPTIONS: dict[str, list[str]] = {
         "update customers.product_changes set products = products + 1 where customer_id = '200'",
         "delete from customers.product_changes where customer_id = '200'",
     ],
+    "customers.category_shares:key_is_unique": [
+        "insert into customers.category_shares select customer_id, as_of, 'tea', 1, 1 from customers.features, range(2)"
+    ],
+    "customers.category_shares:agree_with_the_features": [
+        "insert into customers.category_shares select customer_id, as_of, 'tea', 1, 1 from customers.features",
+        "insert into customers.category_shares select 'nobody', as_of, 'tea', 1, 1 from customers.features limit 1",
+        "update customers.features set categories = categories + 1",
+    ],
     "customers.category_changes:key_is_unique": [
         "insert into customers.category_changes select '200', 'tea', date '2011-01-01', 1, 2 from range(2)"
     ],

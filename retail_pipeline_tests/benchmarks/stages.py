@@ -21,6 +21,7 @@ from retail_pipeline_tests.real_data import LONG_AGO, ONLINE_RETAIL
 SIMULATED_CUSTOMERS = 28_200
 """Customers of a simulated store with about as many lines as the Online Retail file."""
 CUSTOMERS_OF_A_MILLION_LINES = 52_200
+RFM = ("customers.undone_lines", "customers.order_states", "customers.rfm_scores", "customers.rfm_segments")
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def build_all(home: Home) -> None:
     from retail_pipeline_tests.tables import build_tables
 
     with opened(home) as warehouse:
-        build_tables(warehouse, ["core", "customers"])
+        build_tables(warehouse, ["core", *RFM])
         publish(warehouse, keep=1)
 
 

@@ -29,6 +29,26 @@ CHECKS: list[TableCheck] = [
         """,
         remedy=REBUILD,
     ),
+    unique_key("customers.category_shares", "customer_id", "category"),
+    no_rows(
+        "customers.category_shares",
+        "agree_with_the_features",
+        "features count the categories that are here, and their top one is the largest here",
+        """
+        select customer_id, features.categories, shares.categories as categories_here, top_category_share, top_share
+        from customers.features as features
+        full join (
+            select customer_id, count(*) as categories, max(share) as top_share
+            from customers.category_shares
+            group by customer_id
+        ) as shares using (customer_id)
+        where features.categories <> coalesce(shares.categories, 0)
+            or abs(features.top_category_share - shares.top_share) > 1e-9
+            or features.customer_id is null
+        """,
+        remedy=REBUILD,
+        beside=("customers.features",),
+    ),
     unique_key("customers.order_states", "customer_id", "order_id", "known_from"),
     equal_totals(
         "customers.order_states",

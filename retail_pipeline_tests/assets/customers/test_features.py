@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from retail_pipeline.assets.customers.feature_catalogue import FEATURES, catalogue
 from retail_pipeline.assets.sql_parameters import sql_parameters
+from retail_pipeline.home import Home
 from retail_pipeline.settings import Settings
 from retail_pipeline_tests.assets.store_tables import (
     LINES,
@@ -26,7 +27,10 @@ from retail_pipeline_tests.assets.store_tables import (
     TO_FEATURES,
     Row,
     Tables,
+    built,
+    rows_of,
 )
+from retail_pipeline_tests.stores import canonical, write_drop
 
 START = date(2023, 10, 2)  # a Monday
 DEFAULTS = sql_parameters(Settings())
@@ -482,3 +486,29 @@ def test_windows_are_those_of_the_names(windows: dict[str, Any]) -> None:
         if days := re.fullmatch(r"\w+_trend_(\d+)d", name):
             assert window == f"the last {2 * int(days[1])} days"
     assert windows["orders_season_ahead"] == "the 90 days that began 364 days before as_of"
+
+
+def test_shares_of_categories_are_of_what_is_left_before_the_day(home: Home) -> None:
+    header = "order_id,order_ts,customer_id,product_id,product_name,quantity,unit_price,country,category"
+    write_drop(
+        home,
+        "a.csv",
+        canonical(
+            [
+                ["1", "2024-05-01 12:00:00", "anna", "P", "Spade", 3, 10, "France", "garden"],
+                ["2", "2024-05-02 12:00:00", "anna", "Q", "Doll", 1, 10, "France", "toys"],
+                ["3", "2024-05-03 12:00:00", "anna", "R", "Pen", 1, 10, "France", ""],
+                ["4", "2024-05-10 12:00:00", "anna", "Q", "Doll", 1, 90, "France", "toys"],
+            ],
+            header,
+        ),
+    )
+    home.settings_file.write_text("[core]\nas_of = 2024-05-10\n")
+    with built(home, only=("core", *TO_FEATURES, "customers.category_shares")) as warehouse:
+        found = rows_of(warehouse, "select category, spend, share from customers.category_shares order by category")
+        [feature] = rows_of(warehouse, "select categories, top_category, top_category_share from customers.features")
+    assert found == [
+        {"category": "garden", "spend": Decimal(30), "share": 0.75},
+        {"category": "toys", "spend": Decimal(10), "share": 0.25},
+    ]
+    assert feature == {"categories": 2, "top_category": "garden", "top_category_share": 0.75}
