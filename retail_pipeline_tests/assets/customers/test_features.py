@@ -512,3 +512,17 @@ def test_shares_of_categories_are_of_what_is_left_before_the_day(home: Home) -> 
         {"category": "toys", "spend": Decimal(10), "share": 0.25},
     ]
     assert feature == {"categories": 2, "top_category": "garden", "top_category_share": 0.75}
+
+
+def test_a_category_discounted_below_nothing_has_no_share_in_either_table(home: Home) -> None:
+    header = "order_id,order_ts,customer_id,product_id,product_name,quantity,unit_price,country,discount,category"
+    lines = [
+        ["1", "2024-05-01 12:00:00", "anna", "P", "Spade", 1, 10, "France", 0, "garden"],
+        ["1", "2024-05-01 12:00:00", "anna", "Q", "Doll", 1, 0, "France", 2, "toys"],
+    ]
+    write_drop(home, "a.csv", canonical(lines, header))
+    with built(home, only=("core", *TO_FEATURES, "customers.category_shares")) as warehouse:
+        found = rows_of(warehouse, "select category, spend, share from customers.category_shares order by category")
+        [feature] = rows_of(warehouse, "select categories, total_spend, top_category_share from customers.features")
+    assert [(row["spend"], row["share"]) for row in found] == [(10, 1), (-2, 0)]
+    assert feature == {"categories": 2, "total_spend": Decimal(8), "top_category_share": 1}
