@@ -52,7 +52,8 @@ class RunMarker:
 
     def retire(self) -> None:
         """The run has let go of the working database; its process is about to end, or to begin another run."""
-        _retired.append(self)
+        if self not in _retired:  # the number of a file that is closed twice may be another's by then
+            _retired.append(self)
         while len(_retired) > KEPT_LOCKS:
             _retired.popleft().release()
 

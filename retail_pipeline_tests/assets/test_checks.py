@@ -285,6 +285,7 @@ BY_NAME = {check.full_name: check for check in CHECKS}
 NOT_BLOCKING = {
     "core.order_lines:amounts_are_in_one_currency",
     "core.order_lines:orders_are_of_one_format",
+    "decisions.insights:evidence_is_one_row",
     *(f"decisions.{name}_reports:pages_are_there" for name in NAMES.values()),
     "raw.drops:one_content_a_name",
     "raw.refused_files:every_file_is_readable",

@@ -357,3 +357,14 @@ def test_another_process_sees_what_was_written(home: Home) -> None:
         assert warehouse.value("select n from t") == 42
     with duckdb.connect(str(home.working_database), read_only=True) as connection:
         assert connection.execute("select n from t").fetchall() == [(42,)]
+
+
+def test_a_database_that_is_closed_twice_gives_its_marker_back_once(home: Home) -> None:
+    from retail_pipeline.warehouse import run_markers
+
+    before = len(run_markers._retired)
+    database = WorkingDatabase.open(home, "run", WarehouseSettings())
+    database.close()
+    database.close()
+    assert len(run_markers._retired) <= max(before + 1, run_markers.KEPT_LOCKS)
+    assert list(run_markers._retired).count(database._marker) == 1
