@@ -12,6 +12,8 @@ from retail_pipeline.simulator import preset
 WHAT_TO_LOOK_AT = """
 What to look at:
   retail --home {home} sql "select table_name, rows, row_is from meta.tables"
+  retail --home {home} sql "select text, certainty from decisions.insights order by rank limit 10"
+  {home}/reports: a page for each of the last days, weeks, months and quarters
   retail --home {home} sql "select * from customers.rfm_scores order by monetary desc limit 10"
   retail --home {home} status
   retail --home {home} ui
