@@ -214,7 +214,7 @@ def report(home: Home, period: str | None, text: bool) -> None:
 @click.option("--segment", metavar="NAME", help="Only the customers of this RFM segment, with what to do about them.")
 @click.pass_obj
 def export(home: Home, folder: Path | None, kind: str, tables: tuple[str, ...], segment: str | None) -> None:
-    """Write tables as files: all of core and the analyses, or those named [default folder: exports/ in the home]."""
+    """Write tables as files: all but raw and meta, or those named [default folder: exports/ in the home]."""
     from retail_pipeline.console.export import export_segment, export_tables
 
     if segment is not None:

@@ -12,8 +12,8 @@ def quick_event_log() -> Iterator[None]:
 
     Whoever closes the last connection to a SQLite file empties its write-ahead log, so one more is kept open to each
     file; and commits do not wait for the disk, by which a power failure (not a kill) may take the last of them back,
-    but leaves the files whole (SQLite's ``synchronous = normal`` under a write-ahead log). On a busy disk that takes
-    two thirds off a run in which nothing is new.
+    but leaves the files whole (SQLite's ``synchronous = normal`` under a write-ahead log). It is the waiting for a
+    busy disk that this spares.
     """
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
