@@ -60,7 +60,7 @@ class ReadAhead:
     Parameters
     ----------
     work
-        The folder in which scratch folders are made.
+        The folder in which a scratch folder is made, which goes with all that is in it when reading ends.
     prefixes
         For a file, the lengths of its starts to hash.
     """
@@ -73,23 +73,23 @@ class ReadAhead:
         prefixes: Callable[[DroppedFile], Sequence[int]],
     ) -> None:
         self._waiting = deque(drops)
-        self._work = work
+        self._scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=work))
         self._reading = reading
         self._prefixes = prefixes
         self._begun: deque[tuple[DroppedFile, Future[ReadFile]]] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
 
     def __enter__(self) -> "ReadAhead":
-        self._begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop reading, and remove the copies of what nobody asked for."""
-        self._thread.shutdown(cancel_futures=True)
-        for _, future in self._begun:
-            _remove_copies(future)
+        """Stop reading, and remove all copies: those as well of a file at which an interrupt came."""
+        try:
+            self._thread.shutdown(cancel_futures=True)
+        finally:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def read(self, drop: DroppedFile, prefixes: Sequence[int]) -> ReadFile:
         """A file as it was read ahead, or read now if it was not.
@@ -99,20 +99,20 @@ class ReadAhead:
         OSError
             when it cannot be read.
         """
+        self._begin()
         if not any(begun == drop for begun, _ in self._begun):
-            return _read(drop, self._work, self._reading, prefixes)
+            return _read(drop, self._scratch, self._reading, prefixes)
         while self._begun[0][0] != drop:
             _, passed = self._begun.popleft()
             _remove_copies(passed)
-        _, future = self._begun[0]
-        wait([future])  # where this is interrupted, its copies are still among those to be removed
-        self._begun.popleft()
+        _, future = self._begun.popleft()
+        wait([future])
         self._begin()
         found = future.result()
         if set(prefixes) <= found.starts.keys() | {length for length in prefixes if length > drop.size}:
             return found
         found.remove_copies()
-        return _read(drop, self._work, self._reading, prefixes)
+        return _read(drop, self._scratch, self._reading, prefixes)
 
     def _begin(self) -> None:
         while self._waiting and len(self._begun) < MOST_FILES:
@@ -120,7 +120,7 @@ class ReadAhead:
             if self._begun and bytes_begun + self._waiting[0].size > MOST_BYTES:
                 return
             drop = self._waiting.popleft()
-            task = self._thread.submit(_read, drop, self._work, self._reading, self._prefixes(drop))
+            task = self._thread.submit(_read, drop, self._scratch, self._reading, self._prefixes(drop))
             self._begun.append((drop, task))
 
 
@@ -147,9 +147,9 @@ def is_text(path: Path) -> bool:
     return start not in (PARQUET_MAGIC, OLE_MAGIC, ZIP_MAGIC)
 
 
-def _read(drop: DroppedFile, work: Path, reading: TextReading, prefixes: Sequence[int]) -> ReadFile:
+def _read(drop: DroppedFile, folder: Path, reading: TextReading, prefixes: Sequence[int]) -> ReadFile:
     digest, starts = content_hash(drop.path, prefixes)
-    found = ReadFile(digest, starts, Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=work)))
+    found = ReadFile(digest, starts, Path(tempfile.mkdtemp(dir=folder)))
     try:
         if is_text(drop.path):
             path = readable_path(drop.path, found.scratch)

@@ -392,7 +392,7 @@ def test_files_are_read_ahead_no_further_than_allowed(warehouse: Warehouse, monk
     real = loader.write_drops
 
     def write(warehouse: Warehouse, *more: Any) -> Any:
-        unread.append(len(list(warehouse.home.work.glob("drop-*"))))
+        unread.append(len(list(warehouse.home.work.glob("drop-*/*"))))
         return real(warehouse, *more)
 
     monkeypatch.setattr(loader, "write_drops", write)
@@ -413,7 +413,7 @@ def test_an_interrupt_leaves_no_copies_of_the_file_that_is_read(
 
     def tell_text(*arguments: Any) -> Any:
         records = real(*arguments)
-        copies.extend(warehouse.home.work.glob("drop-*/*"))
+        copies.extend(warehouse.home.work.glob("drop-*/*/*"))
         signal.pthread_kill(main, signal.SIGINT)
         time.sleep(0.5)
         return records
