@@ -80,6 +80,18 @@ class Occurrences:
         joined = np.concatenate(lists) if lists else self.baskets[:0]
         return Occurrences(joined, starts, max(end - first, 0))
 
+    def capped(self, most: int) -> "tuple[Occurrences, int]":
+        """Of each basket no more items than ``most``, those that most baskets hold; and how many baskets held more."""
+        items = np.repeat(np.arange(len(self)), self.counts)
+        rank = np.empty(len(self), dtype=np.int64)
+        rank[np.argsort(-self.counts, kind="stable")] = np.arange(len(self))
+        order = np.lexsort((rank[items], self.baskets))
+        baskets, items = self.baskets[order], items[order]
+        sizes = np.bincount(baskets, minlength=self.size)
+        place = np.arange(len(baskets)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        kept = place < most
+        return Occurrences.from_pairs(baskets[kept], items[kept], self.size, len(self)), int((sizes > most).sum())
+
     def take(self, items: Integers) -> "Occurrences":
         """Only some items, in the order given and numbered so."""
         lists = [self.of(int(item)) for item in items]
