@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from retail_pipeline.assets.baskets import mining
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories
@@ -37,6 +38,7 @@ FRAME_TABLES: list[FrameTable] = [
     root_causes.TABLE,
     *clusters.TABLES,
     *histories.TABLES,
+    *mining.TABLES,
     feature_catalogue.TABLE,
     insights.TABLE,
     *reports.TABLES,

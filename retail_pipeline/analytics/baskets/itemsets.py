@@ -37,13 +37,24 @@ class Itemsets:
         At index k - 1 those of length k: numbers of items, ascending in each, in lexicographic order; shape (n, k).
     counts
         At index k - 1 the baskets that hold each, a period a column; shape (n, periods).
-    tried
-        At index k - 1 how many itemsets of length k were counted, the frequent ones among them.
     """
 
     items: list[Integers]
     counts: list[Counts]
-    tried: list[int]
+
+    @property
+    def candidates(self) -> list[int]:
+        """How many itemsets of each length might have been frequent, as far as shorter ones tell.
+
+        Of single items those that are; of longer ones each two frequent itemsets that differ in the last item make
+        one (Agrawal & Srikant 1994).
+        """
+        numbers = [len(items) for items in self.items[:1]]
+        for items in self.items[:-1]:
+            is_new = (np.diff(items[:, :-1], axis=0) != 0).any(axis=1)  # they are in lexicographic order
+            same_start = np.diff(np.concatenate([[0], np.flatnonzero(is_new) + 1, [len(items)]]))
+            numbers.append(int((same_start * (same_start - 1) // 2).sum()))
+        return numbers
 
     def __len__(self) -> int:
         return sum(map(len, self.items))
@@ -138,7 +149,6 @@ class _Mining:
         self._place = np.full(held.size, -1, dtype=np.int64)  # of each basket in the universe at hand
         self._found = 0
         self._parts: dict[int, list[tuple[tuple[int, ...], Integers, Counts]]] = defaultdict(list)
-        self._tried: dict[int, int] = defaultdict(int)
 
     def run(self) -> Itemsets:
         held, search = self._held, self._search
@@ -148,7 +158,7 @@ class _Mining:
             by_period[item] = np.diff(np.searchsorted(held.of(item), bounds))
         judged = by_period[:, : search.judged].sum(axis=1)
         frequent = np.flatnonzero(judged >= search.min_count)
-        self._record((), frequent, by_period[frequent], len(held))
+        self._record((), frequent, by_period[frequent])
         if self._may_grow(1):
             # ascending support: what begins an itemset is rare, so that universes are small
             self._mine_pairs(frequent[np.argsort(judged[frequent], kind="stable")])
@@ -165,7 +175,6 @@ class _Mining:
             counts = pair_counts(held, rows, end)
             for row, item in zip(rows, order[rows.start : rows.stop], strict=True):
                 partners = order[np.flatnonzero(counts[row - first] >= self._search.min_count)]
-                self._tried[2] += len(order) - row - 1
                 if len(partners):
                     self._mine_class((int(item),), self._held.of(int(item)), partners)
 
@@ -181,7 +190,7 @@ class _Mining:
         rows = pack(lists, universe.words * WORD)
         counts = universe.count(rows)
         kept = self._is_frequent(counts)
-        self._record(prefix, candidates[kept], counts[kept], 0)
+        self._record(prefix, candidates[kept], counts[kept])
         self._extend(prefix, candidates[kept], rows[kept], universe)
 
     def _divide(self, prefix: tuple[int, ...], universe: _Universe, candidates: Integers) -> None:
@@ -196,13 +205,12 @@ class _Mining:
             counts[place] = np.diff(np.searchsorted(held[-1], bounds))
         self._place[universe.baskets] = -1
         kept = np.flatnonzero(self._is_frequent(counts))
-        self._record(prefix, candidates[kept], counts[kept], 0)
+        self._record(prefix, candidates[kept], counts[kept])
         if not self._may_grow(len(prefix) + 1):
             return
         for number, row in enumerate(kept):
             later = candidates[kept[number + 1 :]]
             if len(later):
-                self._tried[len(prefix) + 2] += len(later)
                 self._mine_class((*prefix, int(candidates[row])), held[row], later)
 
     def _extend(self, prefix: tuple[int, ...], members: Integers, rows: Words, universe: _Universe) -> None:
@@ -216,11 +224,10 @@ class _Mining:
                 both = rows[row + 1 :] & rows[row]
                 counts = universe.count(both)
                 kept = self._is_frequent(counts)
-                self._tried[len(prefix) + 2] += len(both)
                 if kept.any():
                     longer = (*prefix, int(members[row]))
                     later = members[row + 1 :][kept]
-                    self._record(longer, later, counts[kept], 0)
+                    self._record(longer, later, counts[kept])
                     if len(later) > 1:
                         waiting.append((longer, later, both[kept]))
 
@@ -235,8 +242,7 @@ class _Mining:
         judged: Counts = counts[:, : self._search.judged].sum(axis=1)
         return judged >= self._search.min_count
 
-    def _record(self, prefix: tuple[int, ...], last: Integers, counts: Counts, tried: int) -> None:
-        self._tried[len(prefix) + 1] += tried
+    def _record(self, prefix: tuple[int, ...], last: Integers, counts: Counts) -> None:
         self._found += len(last)
         if self._found > self._search.most_itemsets:
             raise TooManyItemsetsError(self._found, self._search.most_itemsets)
@@ -246,7 +252,6 @@ class _Mining:
     def _result(self) -> Itemsets:
         items: list[Integers] = []
         counts: list[Counts] = []
-        tried: list[int] = []
         for length in sorted(self._parts):
             parts = self._parts.pop(length)
             numbers = np.empty((sum(len(last) for _, last, _ in parts), length), dtype=np.int64)
@@ -259,5 +264,4 @@ class _Mining:
             order = np.lexsort(numbers.T[::-1])
             items.append(numbers[order])
             counts.append(np.concatenate([of_part for _, _, of_part in parts])[order])
-            tried.append(self._tried[length])
-        return Itemsets(items, counts, tried)
+        return Itemsets(items, counts)
