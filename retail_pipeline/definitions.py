@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from retail_pipeline.assets.baskets import mining
+from retail_pipeline.assets.baskets import mining, pair_trends, substitutes, use_checks
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories
@@ -27,6 +27,7 @@ CHECKS: list[TableCheck] = [
     *core_checks.CHECKS,
     *sales_checks.CHECKS,
     *customers_checks.CHECKS,
+    *use_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
 
@@ -39,6 +40,8 @@ FRAME_TABLES: list[FrameTable] = [
     *clusters.TABLES,
     *histories.TABLES,
     *mining.TABLES,
+    pair_trends.TABLE,
+    substitutes.TABLE,
     feature_catalogue.TABLE,
     insights.TABLE,
     *reports.TABLES,

@@ -451,6 +451,62 @@ class BasketSettings(_Section):
     associations: int = Field(100, ge=0, description="pairs in product_associations, the strongest [pairs]")
 
 
+class PairTrendSettings(_Section):
+    """Which pairs of products are called rising or falling."""
+
+    least_change: float = Field(
+        0.2, ge=0, description="a pair whose share of baskets changed by less than this share of it is steady [share]"
+    )
+
+
+class SubstituteSettings(_Section):
+    """Which pairs of products are called substitutes."""
+
+    most_lift: float = Field(
+        0.33, ge=0, le=1, description="they are in one basket so many times as often as by chance, at most [times]"
+    )
+    least_lift_apart: float = Field(
+        1.0,
+        ge=0,
+        description="the same customers buy them in different baskets so many times as often as by chance, at least "
+        "[times]",
+    )
+    least_expected: float = Field(
+        5.0, gt=0, description="only pairs are tested that chance brings together in so many baskets [orders]"
+    )
+
+
+class BundleSettings(_Section):
+    """Sets of products worth selling together."""
+
+    most_bundles: int = Field(30, ge=0, description="bundles that are proposed, the best [bundles]")
+    most_products: int = Field(4, ge=2, description="products in a bundle, at most [products]")
+    uptake: Share = Field(
+        0.1,
+        description="the assumption: of the orders that hold all of a bundle's products but one, the share that would "
+        "take the missing one too",
+    )
+    discount: Share = Field(0.05, description="what a bundle's price is below the sum of its products' prices [share]")
+    costs_file: str | None = Field(
+        None,
+        description="a csv file in the home with product_id,unit_cost, as in 'costs.csv'; margins are told where costs "
+        "are known",
+    )
+
+
+class StockPartnerSettings(_Section):
+    """What a day out of stock costs, with what is bought together with the product."""
+
+    days: int = Field(90, ge=7, description="sales are those of the last days [days]")
+    in_range_days: int = Field(60, ge=1, description="a product is in range if it was sold in the last days [days]")
+
+
+class RuleNetworkSettings(_Section):
+    """The picture of the strongest rules."""
+
+    edges: int = Field(60, ge=1, le=500, description="pairs of items that are shown, the strongest [pairs]")
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -525,6 +581,11 @@ class Settings(BaseSettings):
     insights: InsightsSettings = InsightsSettings()
     clusters: ClusterSettings = ClusterSettings()
     baskets: BasketSettings = BasketSettings()
+    pair_trends: PairTrendSettings = PairTrendSettings()
+    substitutes: SubstituteSettings = SubstituteSettings()
+    bundles: BundleSettings = BundleSettings()
+    stock_partners: StockPartnerSettings = StockPartnerSettings()
+    rule_network: RuleNetworkSettings = RuleNetworkSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

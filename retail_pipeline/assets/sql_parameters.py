@@ -30,6 +30,11 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         "explains_most_share": settings.insights.explains_most_share,
         **{f"cluster_{name}": value for name, value in settings.clusters.model_dump().items()},
         **{f"basket_{name}": value for name, value in settings.baskets.model_dump().items()},
+        **{f"pair_trend_{name}": value for name, value in settings.pair_trends.model_dump().items()},
+        **{f"substitute_{name}": value for name, value in settings.substitutes.model_dump().items()},
+        **{f"bundle_{name}": value for name, value in settings.bundles.model_dump().items()},
+        **{f"stock_partner_{name}": value for name, value in settings.stock_partners.model_dump().items()},
+        **{f"rule_network_{name}": value for name, value in settings.rule_network.model_dump().items()},
     }
 
 

@@ -17,6 +17,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
+from retail_pipeline_tests.assets.baskets.use_corruptions import CORRUPTIONS as BASKET_USE_CORRUPTIONS
 from retail_pipeline_tests.assets.customers.corruptions import CORRUPTIONS as CLUSTER_CORRUPTIONS
 from retail_pipeline_tests.assets.sales.corruptions import CORRUPTIONS as SALES_CORRUPTIONS
 from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, SQL_TABLES, TO_ORDER_LINES, built, online_retail_csv
@@ -41,6 +42,7 @@ TABLES = {**SQL_TABLES, **{table.name: table for table in FRAME_TABLES}}
 
 CORRUPTIONS: dict[str, list[str]] = {
     **SALES_CORRUPTIONS,
+    **BASKET_USE_CORRUPTIONS,
     "decisions.insights:key_is_unique": ["insert into decisions.insights from decisions.insights limit 1"],
     "decisions.insights:evidence_is_one_row": [
         "update decisions.insights set evidence = 'select 1 where false' where rank = 1",

@@ -37,6 +37,7 @@ FIND_BASKETS = f"""
     select
         orders.order_id,
         orders.order_date,
+        orders.customer_id,
         cast(row_number() over (order by orders.order_ts, orders.order_id) - 1 as integer) as basket
     from core.orders as orders
     left join gross_orders on orders.order_id = gross_orders.order_id
@@ -84,6 +85,8 @@ class BasketItems:
         Baskets that must hold an itemset for it to be frequent.
     capped
         Baskets of which only ``baskets.most_items`` items were taken.
+    customers
+        Each basket's customer, numbered from 0 on, -1 for a guest; None if not asked for; shape (baskets,).
     """
 
     held: Occurrences
@@ -92,9 +95,10 @@ class BasketItems:
     days: NDArray[np.datetime64]
     least: int
     capped: int
+    customers: NDArray[np.int64] | None = None
 
 
-def read_baskets(warehouse: Warehouse) -> BasketItems:
+def read_baskets(warehouse: Warehouse, *, with_customers: bool = False) -> BasketItems:
     """All baskets, as the settings say."""
     settings = warehouse.settings.baskets
     policy = {"revenue_policy": warehouse.settings.core.revenue_policy}
@@ -108,6 +112,7 @@ def read_baskets(warehouse: Warehouse) -> BasketItems:
         },
     )
     days = warehouse.execute(f"select order_date from {BASKETS} order by basket").fetchnumpy()["order_date"]
+    customers = _read_customers(warehouse) if with_customers else None
     least = settings.min_orders or least_count(settings.min_support, len(days))
     lines = f"({ITEM_OF_LINE[settings.items]} {COUNTED})"
     warehouse.execute(
@@ -146,8 +151,25 @@ def read_baskets(warehouse: Warehouse) -> BasketItems:
     if settings.most_items:
         held, capped = held.capped(settings.most_items)
     return BasketItems(
-        held, [item for item, _ in names], [name for _, name in names], np.asarray(days, "datetime64[D]"), least, capped
+        held=held,
+        items=[item for item, _ in names],
+        names=[name for _, name in names],
+        days=np.asarray(days, "datetime64[D]"),
+        least=least,
+        capped=capped,
+        customers=customers,
     )
+
+
+def _read_customers(warehouse: Warehouse) -> NDArray[np.int64]:
+    numbers = warehouse.execute(
+        f"""
+        select case when customer_id is null then -1 else dense_rank() over (order by customer_id) - 1 end as customer
+        from {BASKETS}
+        order by basket
+        """
+    ).fetchnumpy()["customer"]
+    return np.asarray(numbers, dtype=np.int64)
 
 
 def _plain(column: NDArray[np.integer]) -> NDArray[np.integer]:

@@ -1,0 +1,310 @@
+"""Substitutes: pairs that the same customers buy, but seldom together.
+
+Large baskets hold much of everything, small ones little, and what is not in season is in none: so chance is not that of
+all baskets alike. Baskets are divided into strata by their month and size. Within a stratum whose baskets hold s items
+each, and of whose baskets n_i hold item i, chance brings items i and j together in
+
+    n_i n_j w baskets, with w = sum of s (s - 1) over baskets / sum of n_k n_l over items k and l that differ
+
+so that each pair has a part of the pairs there are, in proportion to both frequencies. All strata together are the
+expected number. A number of independent events of unequal probabilities is below its mean by less than a Poisson number
+of the same mean (Hoeffding 1956, Anderson & Samuels 1967), so that the Poisson tail is an upper bound of the p value.
+
+What a group of customers shuns is in few baskets with what it likes. So a second lift tells how often *another* basket
+of a customer who has bought i holds j, against other customers' baskets of the same strata: with substitutes it is one
+or more, with different tastes less.
+
+References
+----------
+N. Mantel, W. Haenszel (1959), Statistical aspects of the analysis of data from retrospective studies of disease,
+Journal of the National Cancer Institute 22. W. Hoeffding (1956), On the distribution of the number of successes in
+independent trials. T. W. Anderson, S. M. Samuels (1967), Some inequalities among binomial and Poisson probabilities.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retail_pipeline.analytics.baskets.occurrences import Integers, Occurrences
+from retail_pipeline.analytics.baskets.pair_counts import Counts, pair_counts
+from retail_pipeline.analytics.baskets.significance import false_discovery_rates
+
+Floats = NDArray[np.float64]
+
+EXACT_SIZES, GROWTH = 8, 1.25
+"""Baskets of up to so many items have a stratum a size; above each stratum's sizes reach this much further."""
+GRAIN = 2.0**-30
+"""Numbers are rounded to multiples of it, so that their sums are exact and do not depend on the order."""
+MOST_COUNT_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class SubstituteLimits:
+    """What makes substitutes.
+
+    Attributes
+    ----------
+    most_lift
+        They are together so many times as often as by chance, at most.
+    least_lift_apart
+        The same customers buy them in different baskets so many times as often as by chance, at least.
+    least_expected
+        Only pairs that chance brings together so often are tested [baskets].
+    false_discovery_rate
+        The share of tested pairs called together less than by chance that may be so by chance.
+    """
+
+    most_lift: float
+    least_lift_apart: float
+    least_expected: float
+    false_discovery_rate: float
+
+
+@dataclass(frozen=True)
+class Substitutes:
+    """Pairs of substitutes, a pair an entry, in order of their p value.
+
+    Attributes
+    ----------
+    first, second
+        Numbers of the items, the smaller one first.
+    orders, expected
+        Baskets that hold both, and how many chance would make.
+    lift
+        Of them together: orders by expected.
+    lift_apart
+        Of them in different baskets of the same customer.
+    p_value, q_value
+        That they are together so seldom by chance; of all tested pairs.
+    tested
+        How many pairs were tested.
+    """
+
+    first: Integers
+    second: Integers
+    orders: Counts
+    expected: Floats
+    lift: Floats
+    lift_apart: Floats
+    p_value: Floats
+    q_value: Floats
+    tested: int
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Baskets that are alike.
+
+    Attributes
+    ----------
+    of_basket
+        Each basket's stratum; shape (baskets,).
+    baskets
+        How many baskets are in each.
+    counts
+        How many baskets of each hold each item; shape (items, strata).
+    weights
+        Of each, w in the module's text.
+    """
+
+    of_basket: Integers
+    baskets: Counts
+    counts: Floats
+    weights: Floats
+
+    @classmethod
+    def of(cls, held: Occurrences, months: Integers) -> "Strata":
+        """By month and size.
+
+        Parameters
+        ----------
+        months
+            Each basket's month, as a number; shape (baskets,).
+
+        Examples
+        --------
+        Two baskets of two items, with one of them in common: three pairs of items, two of them in baskets.
+
+        >>> held = Occurrences.from_pairs(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 2]), size=2, item_count=3)
+        >>> strata = Strata.of(held, np.array([0, 0]))
+        >>> strata.counts.tolist(), strata.weights.tolist()
+        ([[2.0], [1.0], [1.0]], [0.4])
+        """
+        sizes = np.bincount(held.baskets, minlength=held.size)
+        classes = size_classes(sizes)
+        _, of_basket = np.unique(months * (1 + classes.max(initial=0)) + classes, return_inverse=True)
+        baskets = np.bincount(of_basket)
+        counts = np.empty((len(held), len(baskets)))
+        for item in range(len(held)):
+            counts[item] = np.bincount(of_basket[held.of(item)], minlength=len(baskets))
+        pairs = np.bincount(of_basket, weights=sizes * (sizes - 1))
+        chances = counts.sum(axis=0) ** 2 - (counts**2).sum(axis=0)
+        weights = np.divide(pairs, chances, out=np.zeros(len(baskets)), where=chances > 0)
+        return cls(of_basket, baskets, counts, weights)
+
+
+def size_classes(sizes: Integers) -> Integers:
+    """A number for baskets of about the same size, exact up to eight items.
+
+    Examples
+    --------
+    >>> size_classes(np.array([0, 1, 2, 8, 9, 10, 11, 12, 13, 16, 17])).tolist()
+    [0, 1, 2, 8, 8, 9, 9, 9, 10, 10, 11]
+    """
+    edges = list(range(1, EXACT_SIZES + 1))
+    while edges[-1] < sizes.max(initial=0):
+        edges.append(int(np.ceil(edges[-1] * GROWTH)))
+    return np.searchsorted(edges, sizes, side="right")
+
+
+def expected_together(counts: Floats, weights: Floats, rows: range) -> Floats:
+    """How many baskets chance would make hold both of two items.
+
+    Parameters
+    ----------
+    counts
+        Baskets of each stratum that hold each item; shape (items, strata).
+    weights
+        Of each stratum, see :class:`Strata`.
+    rows
+        The items to tell of with all items.
+
+    Examples
+    --------
+    >>> expected_together(np.array([[2.0], [1.0], [1.0]]), np.array([0.4]), range(1)).round(6).tolist()
+    [[1.6, 0.8, 0.8]]
+    """
+    weighted = np.round(counts[rows.start : rows.stop] * weights / GRAIN) * GRAIN
+    return np.asarray(weighted @ counts.T)
+
+
+def find_substitutes(held: Occurrences, months: Integers, customers: Integers, limits: SubstituteLimits) -> Substitutes:
+    """All pairs of items that are together far less than by chance, and yet bought by the same customers.
+
+    Parameters
+    ----------
+    held
+        The baskets that hold each item.
+    months
+        Each basket's month, as a number; shape (baskets,).
+    customers
+        Each basket's customer, numbered from 0 on; -1 where unknown; shape (baskets,).
+    """
+    strata = Strata.of(held, months)
+    found, tested = _seldom_together(held, strata, limits)
+    shares = strata.counts / strata.baskets
+    apart = _lifts_apart(held, found.first, found.second, _Apart.of(strata, customers), shares)
+    order = np.lexsort((found.second, found.first, found.p_value))
+    order = order[apart[order] >= limits.least_lift_apart]
+    return Substitutes(
+        found.first[order],
+        found.second[order],
+        found.orders[order],
+        found.expected[order],
+        found.orders[order] / found.expected[order],
+        apart[order],
+        found.p_value[order],
+        found.q_value[order],
+        tested,
+    )
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    first: Integers
+    second: Integers
+    orders: Counts
+    expected: Floats
+    p_value: Floats
+    q_value: Floats
+
+
+def _seldom_together(held: Occurrences, strata: Strata, limits: SubstituteLimits) -> tuple[_Pairs, int]:
+    """The pairs that are together significantly and far less than by chance, and how many were tested."""
+    from scipy.special import pdtr
+
+    parts: list[tuple[NDArray[np.generic], ...]] = []
+    tested = 0
+    size = max(MOST_COUNT_BYTES // 8 // max(len(held), 1), 1)
+    for start in range(0, len(held), size):
+        rows = range(start, min(start + size, len(held)))
+        both, chance = pair_counts(held, rows), expected_together(strata.counts, strata.weights, rows)
+        is_tested = (chance >= limits.least_expected) & (np.arange(len(held)) > np.arange(start, rows.stop)[:, None])
+        tested += int(is_tested.sum())
+        first, second = np.nonzero(is_tested & (both < chance))
+        orders, expected = both[first, second], chance[first, second]
+        p_value = np.asarray(pdtr(orders, expected))
+        kept = p_value <= limits.false_discovery_rate
+        parts.append((first[kept] + start, second[kept], orders[kept], expected[kept], p_value[kept]))
+    empty = (np.zeros(0, np.int64),) * 3 + (np.zeros(0),) * 2
+    first, second, orders, expected, p_value = (
+        np.concatenate(columns) for columns in zip(*(parts or [empty]), strict=True)
+    )
+    q_value = false_discovery_rates(p_value, tested)
+    kept = (q_value <= limits.false_discovery_rate) & (orders <= limits.most_lift * expected)
+    pairs = _Pairs(first[kept], second[kept], orders[kept], expected[kept], p_value[kept], q_value[kept])
+    return pairs, tested
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """Pairs of different baskets of the same customer, each basket weighing one.
+
+    A basket of a customer with k baskets meets each of the k - 1 others with weight 1 / (k - 1).
+
+    Attributes
+    ----------
+    customers
+        Each basket's customer.
+    weights
+        Of the pairs of each basket, 0 where there is no other basket.
+    strata_pairs
+        The weight of all pairs whose first basket is of one stratum and whose second is of another.
+    """
+
+    customers: Integers
+    weights: Floats
+    strata_pairs: Floats
+
+    @classmethod
+    def of(cls, strata: Strata, customers: Integers) -> "_Apart":
+        from scipy.sparse import csr_matrix
+
+        known = np.flatnonzero(customers >= 0)
+        baskets = np.bincount(customers[known], minlength=1)
+        by_customer = np.where(baskets > 1, 1 / np.maximum(baskets - 1, 1), 0.0)
+        weights = np.where(customers >= 0, by_customer[customers], 0.0)
+        places = customers[known], strata.of_basket[known]
+        shape = (len(baskets), len(strata.baskets))
+        held = csr_matrix((np.ones(len(known)), places), shape=shape)
+        weighted = csr_matrix((weights[known], places), shape=shape)
+        pairs = np.asarray((held.T @ weighted).todense(), dtype=np.float64)
+        # a basket does not meet itself
+        pairs[np.diag_indices_from(pairs)] -= np.bincount(
+            strata.of_basket, weights=weights, minlength=len(strata.baskets)
+        )
+        return cls(customers, weights, pairs)
+
+
+def _lifts_apart(held: Occurrences, first: Integers, second: Integers, apart: _Apart, shares: Floats) -> Floats:
+    """Of pairs of items how often another basket of the same customer holds the second, against chance; 0 if never."""
+    lifts = np.zeros(len(first))
+    size = int(apart.customers.max(initial=0)) + 1
+    holds_first = np.zeros(held.size, dtype=np.bool_)
+    for item in np.unique(first):
+        baskets = held.of(int(item))
+        by_customer = np.bincount(apart.customers[baskets][apart.customers[baskets] >= 0], minlength=size)
+        chances = np.einsum("s,st->t", shares[item], apart.strata_pairs)
+        holds_first[baskets] = True
+        for place in np.flatnonzero(first == item):
+            others = held.of(int(second[place]))
+            others = others[apart.weights[others] > 0]
+            met = by_customer[apart.customers[others]] - holds_first[others]
+            expected = float((chances * shares[second[place]]).sum())
+            lifts[place] = float((met * apart.weights[others]).sum()) / expected if expected > 0 else 0.0
+        holds_first[baskets] = False
+    return lifts
