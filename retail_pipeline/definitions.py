@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from retail_pipeline.assets.baskets import checks as baskets_checks
 from retail_pipeline.assets.baskets import mining, pair_trends, substitutes, use_checks
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
@@ -27,6 +28,7 @@ CHECKS: list[TableCheck] = [
     *core_checks.CHECKS,
     *sales_checks.CHECKS,
     *customers_checks.CHECKS,
+    *baskets_checks.CHECKS,
     *use_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
