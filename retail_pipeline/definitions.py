@@ -2,8 +2,16 @@
 
 import dagster as dg
 
+from retail_pipeline.assets.baskets import (
+    bundles,
+    mining,
+    pair_trends,
+    product_costs,
+    stock_partners,
+    substitutes,
+    use_checks,
+)
 from retail_pipeline.assets.baskets import checks as baskets_checks
-from retail_pipeline.assets.baskets import mining, pair_trends, substitutes, use_checks
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories
@@ -44,6 +52,9 @@ FRAME_TABLES: list[FrameTable] = [
     *mining.TABLES,
     pair_trends.TABLE,
     substitutes.TABLE,
+    product_costs.TABLE,
+    bundles.TABLE,
+    stock_partners.TABLE,
     feature_catalogue.TABLE,
     insights.TABLE,
     *reports.TABLES,

@@ -449,6 +449,9 @@ class BasketSettings(_Section):
         0.05, gt=0, lt=1, description="rules and pairs are significant if no larger share of such is chance [share]"
     )
     associations: int = Field(100, ge=0, description="pairs in product_associations, the strongest [pairs]")
+    in_range_days: int = Field(
+        60, ge=1, description="bundles and advice on stock are for products that were sold in the last days [days]"
+    )
 
 
 class PairTrendSettings(_Section):
@@ -481,10 +484,18 @@ class BundleSettings(_Section):
 
     most_bundles: int = Field(30, ge=0, description="bundles that are proposed, the best [bundles]")
     most_products: int = Field(4, ge=2, description="products in a bundle, at most [products]")
-    uptake: Share = Field(
-        0.1,
-        description="the assumption: of the orders that hold all of a bundle's products but one, the share that would "
-        "take the missing one too",
+    days: int = Field(365, ge=28, description="orders are those of the last days [days]")
+    least_lift: float = Field(
+        1.5,
+        ge=0,
+        description="each two products of a bundle are in one order so many times as often as by chance in orders of "
+        "the same month and size, at least [times]",
+    )
+    uptake: float = Field(
+        0.2,
+        ge=0,
+        description="the assumption: where an order holds all of a bundle's products but one, the missing one's share "
+        "grows by this share of it",
     )
     discount: Share = Field(0.05, description="what a bundle's price is below the sum of its products' prices [share]")
     costs_file: str | None = Field(
@@ -498,7 +509,6 @@ class StockPartnerSettings(_Section):
     """What a day out of stock costs, with what is bought together with the product."""
 
     days: int = Field(90, ge=7, description="sales are those of the last days [days]")
-    in_range_days: int = Field(60, ge=1, description="a product is in range if it was sold in the last days [days]")
 
 
 class RuleNetworkSettings(_Section):

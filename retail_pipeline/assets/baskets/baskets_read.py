@@ -38,6 +38,7 @@ FIND_BASKETS = f"""
         orders.order_id,
         orders.order_date,
         orders.customer_id,
+        orders.sales_amount,
         cast(row_number() over (order by orders.order_ts, orders.order_id) - 1 as integer) as basket
     from core.orders as orders
     left join gross_orders on orders.order_id = gross_orders.order_id
@@ -86,7 +87,9 @@ class BasketItems:
     capped
         Baskets of which only ``baskets.most_items`` items were taken.
     customers
-        Each basket's customer, numbered from 0 on, -1 for a guest; None if not asked for; shape (baskets,).
+        Each basket's customer, numbered from 0 on, -1 for a guest; empty if not asked for; shape (baskets,).
+    amounts
+        What each basket's order sold; empty if not asked for; shape (baskets,).
     """
 
     held: Occurrences
@@ -95,10 +98,11 @@ class BasketItems:
     days: NDArray[np.datetime64]
     least: int
     capped: int
-    customers: NDArray[np.int64] | None = None
+    customers: NDArray[np.int64]
+    amounts: NDArray[np.float64]
 
 
-def read_baskets(warehouse: Warehouse, *, with_customers: bool = False) -> BasketItems:
+def read_baskets(warehouse: Warehouse, *, with_orders: bool = False) -> BasketItems:
     """All baskets, as the settings say."""
     settings = warehouse.settings.baskets
     policy = {"revenue_policy": warehouse.settings.core.revenue_policy}
@@ -112,7 +116,7 @@ def read_baskets(warehouse: Warehouse, *, with_customers: bool = False) -> Baske
         },
     )
     days = warehouse.execute(f"select order_date from {BASKETS} order by basket").fetchnumpy()["order_date"]
-    customers = _read_customers(warehouse) if with_customers else None
+    customers, amounts = _read_orders(warehouse) if with_orders else (np.zeros(0, np.int64), np.zeros(0))
     least = settings.min_orders or least_count(settings.min_support, len(days))
     lines = f"({ITEM_OF_LINE[settings.items]} {COUNTED})"
     warehouse.execute(
@@ -158,18 +162,27 @@ def read_baskets(warehouse: Warehouse, *, with_customers: bool = False) -> Baske
         least=least,
         capped=capped,
         customers=customers,
+        amounts=amounts,
     )
 
 
-def _read_customers(warehouse: Warehouse) -> NDArray[np.int64]:
-    numbers = warehouse.execute(
+def _read_orders(warehouse: Warehouse) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Customer and amount of each basket."""
+    columns = warehouse.execute(
         f"""
-        select case when customer_id is null then -1 else dense_rank() over (order by customer_id) - 1 end as customer
+        select
+            case when customer_id is null then -1 else dense_rank() over (order by customer_id) - 1 end as customer,
+            cast(sales_amount as double) as amount
         from {BASKETS}
         order by basket
         """
-    ).fetchnumpy()["customer"]
-    return np.asarray(numbers, dtype=np.int64)
+    ).fetchnumpy()
+    return np.asarray(columns["customer"], dtype=np.int64), np.asarray(columns["amount"], dtype=np.float64)
+
+
+def months_of(days: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """A number for the month of each day."""
+    return days.astype("datetime64[M]").astype(np.int64)
 
 
 def _plain(column: NDArray[np.integer]) -> NDArray[np.integer]:

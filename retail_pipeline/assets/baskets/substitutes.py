@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retail_pipeline.analytics.baskets import occurrences, pair_counts, significance
+from retail_pipeline.analytics.baskets import chance, occurrences, pair_counts, significance
 from retail_pipeline.analytics.baskets import substitutes as code
 from retail_pipeline.analytics.baskets.substitutes import SubstituteLimits, find_substitutes
 from retail_pipeline.assets.baskets import baskets_read
-from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, read_baskets
+from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, months_of, read_baskets
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.settings import SubstituteSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -24,7 +24,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     """The substitutes among frequent items."""
     import pandas as pd
 
-    baskets, settings = read_baskets(warehouse, with_customers=True), warehouse.settings.substitutes
+    baskets, settings = read_baskets(warehouse, with_orders=True), warehouse.settings.substitutes
     frequent = np.flatnonzero(baskets.held.counts >= baskets.least)
     held = baskets.held.take(frequent)
     limits = SubstituteLimits(
@@ -33,9 +33,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
         settings.least_expected,
         warehouse.settings.baskets.false_discovery_rate,
     )
-    months = baskets.days.astype("datetime64[M]").astype(np.int64)
-    assert baskets.customers is not None
-    found = find_substitutes(held, months, baskets.customers, limits)
+    found = find_substitutes(held, months_of(baskets.days), baskets.customers, limits)
     items, names, orders = (
         [baskets.items[item] for item in frequent],
         [baskets.names[item] for item in frequent],
@@ -95,7 +93,7 @@ TABLE = FrameTable(
     },
     upstream=UPSTREAM,
     make=_make,
-    code=(baskets_read, occurrences, pair_counts, significance, code),
+    code=(baskets_read, occurrences, pair_counts, significance, chance, code),
     parameters=(*SETTINGS, *(f"substitute_{name}" for name in SubstituteSettings.model_fields)),
     tell=_tell,
 )

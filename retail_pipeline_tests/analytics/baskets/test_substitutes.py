@@ -7,14 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from retail_pipeline.analytics.baskets.chance import Strata, expected_of_pairs, expected_together, size_classes
 from retail_pipeline.analytics.baskets.occurrences import Occurrences
-from retail_pipeline.analytics.baskets.substitutes import (
-    Strata,
-    SubstituteLimits,
-    expected_together,
-    find_substitutes,
-    size_classes,
-)
+from retail_pipeline.analytics.baskets.substitutes import SubstituteLimits, find_substitutes
 
 LIMITS = SubstituteLimits(most_lift=0.33, least_lift_apart=1.0, least_expected=5.0, false_discovery_rate=0.05)
 LOOSE = replace(LIMITS, most_lift=1.0, least_lift_apart=0.0, least_expected=0.5, false_discovery_rate=1.0)
@@ -58,6 +53,14 @@ def test_expected_numbers_add_up_over_the_strata() -> None:
         for other in range(4):
             by_hand = sum(counts[item, stratum] * counts[other, stratum] * weights[stratum] for stratum in range(6))
             assert expected[row, other] == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_the_expected_number_of_a_pair_is_that_of_all_pairs() -> None:
+    holds, _, months = shop(seed=1, baskets=500)
+    strata = Strata.of(held_of(holds), months)
+    first, second = np.triu_indices(30, k=1)
+    of_all = expected_together(strata.counts, strata.weights, range(30))[first, second]
+    assert expected_of_pairs(strata, first, second) == pytest.approx(of_all, abs=1e-6)
 
 
 def test_baskets_of_one_item_bring_nothing_together() -> None:

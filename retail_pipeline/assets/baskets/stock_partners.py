@@ -1,0 +1,155 @@
+"""``baskets.stock_partners``: what a day without a product costs, with what is bought together with it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retail_pipeline.analytics.baskets import chance, itemsets, occurrences
+from retail_pipeline.analytics.baskets.chance import Strata, expected_of_pairs
+from retail_pipeline.assets.baskets import baskets_read
+from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, months_of, read_baskets
+from retail_pipeline.assets.frame_assets import FrameTable
+from retail_pipeline.settings import StockPartnerSettings
+from retail_pipeline.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME = "baskets.stock_partners"
+PAIRS = """
+    select antecedents[1] as product_id, consequents[1] as partner_id, orders, confidence
+    from baskets.association_rules
+    where len(antecedents) = 1 and len(consequents) = 1 and is_significant
+    order by product_id, partner_id
+"""
+SALES = """
+    with ends as (
+        select max(case when lines > 0 then date_day end) as last_day
+        from sales.product_days
+        where date_day < $as_of or $as_of is null
+    ),
+
+    sold as (
+        select
+            days.product_id,
+            greatest(sum(days.gross_sales - days.discounts - days.returns), 0) as net_sales,
+            sum(days.lines) as lines,
+            max(case when days.lines > 0 then days.date_day end) as last_sold_on
+        from sales.product_days as days
+        cross join ends
+        where days.date_day <= ends.last_day and days.date_day > ends.last_day - $days
+        group by days.product_id
+    )
+
+    select
+        sold.product_id,
+        least($days, ends.last_day - cast(products.first_sold_at as date) + 1) as days,
+        cast(sold.lines as double) as lines,
+        cast(sold.net_sales as double) as net_sales
+    from sold
+    cross join ends
+    join core.products as products on sold.product_id = products.product_id
+    where sold.last_sold_on > ends.last_day - $in_range_days
+    order by sold.product_id
+"""
+
+
+def _make(warehouse: Warehouse) -> "pd.DataFrame":
+    """Products with partners, the costliest to miss first."""
+    import pandas as pd
+
+    nothing = pd.DataFrame(columns=list(TABLE.columns))
+    if warehouse.settings.baskets.items != "product":
+        return nothing
+    pairs = warehouse.read(PAIRS)
+    sales = warehouse.read(
+        SALES,
+        {
+            "as_of": warehouse.settings.core.as_of,
+            "days": warehouse.settings.stock_partners.days,
+            "in_range_days": warehouse.settings.baskets.in_range_days,
+        },
+    ).set_index("product_id")
+    pairs = pairs[pairs["product_id"].isin(sales.index) & pairs["partner_id"].isin(sales.index)]
+    if pairs.empty:
+        return nothing
+    baskets = read_baskets(warehouse)
+    pairs["excess"] = _excess(baskets, pairs)
+    pairs = pairs[pairs["excess"] > 0]
+    of_day = sales["lines"] / sales["days"]
+    line_value = sales["net_sales"] / sales["lines"]
+    pairs["lost"] = (pairs["product_id"].map(of_day) * pairs["excess"] * pairs["partner_id"].map(line_value)).to_numpy(
+        dtype=np.float64
+    )
+    pairs = pairs.sort_values(
+        ["product_id", "lost", "partner_id"], ascending=[True, False, True], kind="stable", ignore_index=True
+    )
+    name = dict(zip(baskets.items, baskets.names, strict=True))
+    by_product = pairs.groupby("product_id", sort=True)
+    told = pd.DataFrame(
+        {
+            "partners": by_product["partner_id"].agg(list),
+            "partner_names": by_product["partner_id"].agg(lambda ids: [name[item] for item in ids]),
+            "partner_revenue_per_day": by_product["lost"].agg(lambda lost: float(np.sum(lost.to_numpy()))),
+        }
+    )
+    told["product_name"] = [name[item] for item in told.index]
+    told["orders_per_day"] = of_day.reindex(told.index)
+    told["own_revenue_per_day"] = (sales["net_sales"] / sales["days"]).reindex(told.index)
+    told["stock_out_cost_per_day"] = told["own_revenue_per_day"] + told["partner_revenue_per_day"]
+    told = told.reset_index().sort_values(
+        ["stock_out_cost_per_day", "product_id"], ascending=[False, True], kind="stable", ignore_index=True
+    )
+    told["rank"] = np.arange(1, len(told) + 1)
+    told["advice"] = [_advice(row) for row in told.to_dict("records")]
+    return told[list(TABLE.columns)]
+
+
+def _excess(baskets: BasketItems, pairs: "pd.DataFrame") -> np.ndarray:
+    """Of the orders with a product the share with the partner, beyond chance given months and sizes of orders."""
+    number = {item: place for place, item in enumerate(baskets.items)}
+    first, second = (
+        np.array([number[item] for item in pairs[name]], dtype=np.int64) for name in ("product_id", "partner_id")
+    )
+    strata = Strata.of(baskets.held, months_of(baskets.days))
+    expected = expected_of_pairs(strata, first, second)
+    return np.asarray(pairs["confidence"].to_numpy() - expected / baskets.held.counts[first])
+
+
+def _advice(row: Mapping[str, Any]) -> str:
+    partners = len(row["partners"])
+    others = f" and {partners - 1} other{'s' if partners > 2 else ''}" if partners > 1 else ""
+    return (
+        f"A day without {row['product_name']} costs about {row['stock_out_cost_per_day']:,.0f}: "
+        f"{row['own_revenue_per_day']:,.0f} of its own sales and {row['partner_revenue_per_day']:,.0f} of "
+        f"{row['partner_names'][0]}{others} that go with it."
+    )
+
+
+TABLE = FrameTable(
+    name=NAME,
+    row="a product with strong partners, and what a day costs on which it is out of stock",
+    about="Of products sold in the last baskets.in_range_days days; partners are what significant rules of one product "
+    "lead to. Assumed: on such a day its own sales are lost, and those sales of partners that go beyond chance in "
+    "orders of the same month and size. No substitute is taken instead, and no order is lost as a whole. Rates are "
+    "those of the last stock_partners.days days, or since it was first sold; net of returns. Days on which it was out "
+    "of stock count as days without sales, so that what was often missing costs more than is said here.",
+    key=("product_id",),
+    columns={
+        "product_id": ("varchar", "the product"),
+        "product_name": ("varchar", "its name"),
+        "rank": ("bigint", "1 for the highest stock_out_cost_per_day"),
+        "partners": ("varchar[]", "what is bought with it, that which brings most first"),
+        "partner_names": ("varchar[]", "their names"),
+        "orders_per_day": ("double", "sale lines of it a day [lines]"),
+        "own_revenue_per_day": ("double", "its net sales a day [reporting currency]"),
+        "partner_revenue_per_day": ("double", "net sales a day of partners that go with it [reporting currency]"),
+        "stock_out_cost_per_day": ("double", "both together [reporting currency]"),
+        "advice": ("varchar", "the same as a sentence"),
+    },
+    upstream=(*UPSTREAM, "baskets.association_rules", "sales.product_days"),
+    make=_make,
+    code=(baskets_read, itemsets, occurrences, chance),
+    parameters=(*SETTINGS, *(f"stock_partner_{name}" for name in StockPartnerSettings.model_fields)),
+)
