@@ -9,7 +9,8 @@ filter by lift); of what is significant, how much is not planted: the false disc
 consequents. A bundle is found if all of its pairs are.
 
 *mlxtend*: customer sales of UCI Online Retail under gross by raw description: itemsets at 1 % and 0.2 % with seconds
-and memory of this package and of mlxtend's fpgrowth and apriori, each in a process of its own.
+and memory of this package and of mlxtend's fpgrowth and apriori, each in a process of its own, and whether itemsets and
+counts are the same.
 
 *online-retail*: the strongest rules, by product with guests, to be read.
 """
@@ -123,19 +124,21 @@ def _significant_pairs(warehouse: Warehouse) -> set[Pair]:
 
 def mlxtend() -> None:
     """Seconds and memory beside mlxtend."""
-    runs: list[tuple[str, float]] = [("ours", 0.01), ("fpgrowth", 0.01), ("apriori", 0.01), ("ours", 0.002)]
+    runs = [("ours", 0.01), ("fpgrowth", 0.01), ("apriori", 0.01), ("ours", 0.002), ("fpgrowth", 0.002)]
+    ours: dict[float, list[tuple[list[int], int]]] = {}
     for name, support in runs:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            sets, seconds, before, peak = pool.apply(_time, (name, support))
+            found, seconds, before, peak = pool.apply(_time, (name, support))
+        is_same = found == ours.setdefault(support, found)
         print(
-            f"{name:9} at {support:.1%}: {sets:7,} itemsets, {seconds:7.2f} s, "
+            f"{name:9} at {support:.1%}: {len(found):7,} itemsets{'' if is_same else ' (OTHERS)'}, {seconds:7.2f} s, "
             f"peak {peak:5.2f} GiB, {peak - before:5.2f} GiB of it for mining",
             flush=True,
         )
 
 
-def _time(name: str, support: float) -> tuple[int, float, float, float]:
-    """Itemsets, seconds, and peak memory before and after [GiB]."""
+def _time(name: str, support: float) -> tuple[list[tuple[list[int], int]], float, float, float]:
+    """Itemsets with their counts, seconds, and peak memory before and after [GiB]."""
     pairs = duckdb.execute(
         f"""
         select
@@ -153,16 +156,21 @@ def _time(name: str, support: float) -> tuple[int, float, float, float]:
     if name == "ours":
         before, started = _peak(), time.perf_counter()
         held = Occurrences.from_pairs(baskets, items, size, count)
-        found = len(mine(held, Search(least_count(support, size))))
-    else:
-        from mlxtend import frequent_patterns
+        mined = mine(held, Search(least_count(support, size)))
+        seconds, peak = time.perf_counter() - started, _peak()
+        parts = zip(mined.items, mined.counts, strict=True)
+        rows = [row for part in parts for row in zip(part[0].tolist(), part[1][:, 0].tolist(), strict=True)]
+        return sorted(rows), seconds, before, peak
+    from mlxtend import frequent_patterns
 
-        table = np.zeros((size, count), dtype=np.bool_)
-        table[baskets, items] = True
-        frame = pd.DataFrame(table)
-        before, started = _peak(), time.perf_counter()
-        found = len(getattr(frequent_patterns, name)(frame, min_support=support))
-    return found, time.perf_counter() - started, before, _peak()
+    table = np.zeros((size, count), dtype=np.bool_)
+    table[baskets, items] = True
+    frame = pd.DataFrame(table)
+    before, started = _peak(), time.perf_counter()
+    told = getattr(frequent_patterns, name)(frame, min_support=support)
+    seconds, peak = time.perf_counter() - started, _peak()
+    theirs = zip(told["itemsets"], told["support"], strict=True)
+    return sorted((sorted(map(int, items)), round(share * size)) for items, share in theirs), seconds, before, peak
 
 
 def _peak() -> float:
