@@ -16,6 +16,7 @@ from retail_pipeline.analytics.baskets.significance import at_least, false_disco
 from retail_pipeline.assets.baskets import baskets_read
 from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, read_baskets
 from retail_pipeline.assets.frame_assets import FrameTable
+from retail_pipeline.errors import WarehouseError
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -54,12 +55,24 @@ def _texts(words: list[str], numbers: NDArray[np.integer]) -> list[list[str]]:
 
 
 def _read_itemsets(warehouse: Warehouse, baskets: BasketItems) -> Itemsets:
-    """The itemsets of the table, as numbers of the items at hand."""
+    """The itemsets of the table, as numbers of the items at hand.
+
+    Raises
+    ------
+    WarehouseError
+        when they were counted in other baskets: by other settings, or before the last drop.
+    """
     numbers = {item: number for number, item in enumerate(baskets.items)}
+    rows = warehouse.execute(f"select itemset, orders from {ITEMSETS} order by length, itemset").fetchall()
+    counted = {texts[0]: orders for texts, orders in rows if len(texts) == 1}
+    held = zip(baskets.items, baskets.held.counts.tolist(), strict=True)
+    if counted != {item: count for item, count in held if count >= baskets.least}:
+        raise WarehouseError(
+            f"{ITEMSETS} does not fit the orders and settings as they are. Build it first: "
+            f"'retail run --select {ITEMSETS}', or all with 'retail run'."
+        )
     parts: dict[int, list[tuple[list[int], int]]] = {}
-    for texts, orders in warehouse.execute(
-        f"select itemset, orders from {ITEMSETS} order by length, itemset"
-    ).fetchall():
+    for texts, orders in rows:
         parts.setdefault(len(texts), []).append(([numbers[text] for text in texts], orders))
     return Itemsets(
         [np.array([items for items, _ in part], dtype=np.int64) for part in parts.values()],

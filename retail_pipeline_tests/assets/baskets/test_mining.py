@@ -10,7 +10,7 @@ import pytest
 from retail_pipeline.assets.baskets.baskets_read import read_baskets
 from retail_pipeline.assets.baskets.mining import TABLES, _tell_earlier, _tell_itemsets
 from retail_pipeline.assets.frame_assets import build_frame_table
-from retail_pipeline.errors import TooManyItemsetsError
+from retail_pipeline.errors import TooManyItemsetsError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.store_tables import built, one_row, rows_of
@@ -202,6 +202,16 @@ def test_too_low_a_support_is_an_error_and_the_tables_stay(mined: Warehouse) -> 
     finally:
         mined.settings = before
     assert mined.count("baskets.frequent_itemsets") > 20
+
+
+def test_rules_are_not_made_of_itemsets_that_other_settings_made(mined: Warehouse) -> None:
+    before = mined.settings
+    mined.settings = before.model_copy(update={"baskets": before.baskets.model_copy(update={"min_support": 0.2})})
+    try:
+        with pytest.raises(WarehouseError, match=r"retail run --select baskets\.frequent_itemsets"):
+            build_frame_table(mined, TABLES[2])
+    finally:
+        mined.settings = before
 
 
 def test_too_few_weeks_leave_nothing_to_try_rules_on(core: Warehouse) -> None:
