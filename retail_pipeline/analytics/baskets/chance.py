@@ -1,8 +1,9 @@
 """How often chance brings two items together, given the months and sizes of baskets.
 
 Large baskets hold much of everything, small ones little, and what is not in season is in none: so chance is not that of
-all baskets alike. Baskets are divided into strata by their month and size. Within a stratum whose baskets hold s items
-each, and of whose baskets n_i hold item i, chance brings items i and j together in
+all baskets alike. Baskets are divided into strata by their month and by how many products they hold, rare ones too.
+Within a stratum whose baskets hold s of the items looked at, and of whose baskets n_i hold item i, chance brings items
+i and j together in
 
     n_i n_j w baskets, with w = sum of s (s - 1) over baskets / sum of n_k n_l over items k and l that differ
 
@@ -54,30 +55,32 @@ class Strata:
     weights: Floats
 
     @classmethod
-    def of(cls, held: Occurrences, months: Integers) -> "Strata":
+    def of(cls, held: Occurrences, months: Integers, products: Integers) -> "Strata":
         """By month and size.
 
         Parameters
         ----------
         months
             Each basket's month, as a number; shape (baskets,).
+        products
+            How many products each basket holds, those that are no items here included; shape (baskets,).
 
         Examples
         --------
         Two baskets of two items, with one of them in common: three pairs of items, two of them in baskets.
 
         >>> held = Occurrences.from_pairs(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 2]), size=2, item_count=3)
-        >>> strata = Strata.of(held, np.array([0, 0]))
+        >>> strata = Strata.of(held, np.array([0, 0]), np.array([2, 2]))
         >>> strata.counts.tolist(), strata.weights.tolist()
         ([[2.0], [1.0], [1.0]], [0.4])
         """
-        sizes = np.bincount(held.baskets, minlength=held.size)
-        classes = size_classes(sizes)
+        classes = size_classes(products)
         _, of_basket = np.unique(months * (1 + classes.max(initial=0)) + classes, return_inverse=True)
         baskets = np.bincount(of_basket)
         counts = np.empty((len(held), len(baskets)))
         for item in range(len(held)):
             counts[item] = np.bincount(of_basket[held.of(item)], minlength=len(baskets))
+        sizes = np.bincount(held.baskets, minlength=held.size)
         pairs = np.bincount(of_basket, weights=sizes * (sizes - 1))
         chances = counts.sum(axis=0) ** 2 - (counts**2).sum(axis=0)
         weights = np.divide(pairs, chances, out=np.zeros(len(baskets)), where=chances > 0)
@@ -125,7 +128,8 @@ def expected_of_pairs(strata: Strata, first: Integers, second: Integers) -> Floa
     Examples
     --------
     >>> held = Occurrences.from_pairs(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 2]), size=2, item_count=3)
-    >>> expected_of_pairs(Strata.of(held, np.array([0, 0])), np.array([0, 1]), np.array([1, 2])).round(6).tolist()
+    >>> strata = Strata.of(held, np.array([0, 0]), np.array([2, 2]))
+    >>> expected_of_pairs(strata, np.array([0, 1]), np.array([1, 2])).round(6).tolist()
     [0.8, 0.4]
     """
     expected = np.empty(len(first))

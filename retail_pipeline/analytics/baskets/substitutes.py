@@ -86,7 +86,9 @@ class Substitutes:
         return len(self.first)
 
 
-def find_substitutes(held: Occurrences, months: Integers, customers: Integers, limits: SubstituteLimits) -> Substitutes:
+def find_substitutes(
+    held: Occurrences, months: Integers, products: Integers, customers: Integers, limits: SubstituteLimits
+) -> Substitutes:
     """All pairs of items that are together far less than by chance, and yet bought by the same customers.
 
     Parameters
@@ -95,10 +97,12 @@ def find_substitutes(held: Occurrences, months: Integers, customers: Integers, l
         The baskets that hold each item.
     months
         Each basket's month, as a number; shape (baskets,).
+    products
+        How many products each basket holds, those that are no items here included; shape (baskets,).
     customers
         Each basket's customer, numbered from 0 on; -1 where unknown; shape (baskets,).
     """
-    strata = Strata.of(held, months)
+    strata = Strata.of(held, months, products)
     found, tested = _seldom_together(held, strata, limits)
     shares = strata.counts / strata.baskets
     apart = _lifts_apart(held, found.first, found.second, _Apart.of(strata, customers), shares)

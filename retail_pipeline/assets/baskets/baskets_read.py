@@ -4,6 +4,7 @@ Belongs here: which lines count, by the settings. Not here: the counting itself 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ SETTINGS = ("revenue_policy", "as_of", *(f"basket_{name}" for name in BasketSett
 
 BASKETS = "temp.main.baskets"
 ITEMS = "temp.main.basket_items"
+ORDER_COLUMNS = ("customer", "amount", "products")
 
 FIND_BASKETS = f"""
     create or replace temp table {BASKETS} as
@@ -39,6 +41,7 @@ FIND_BASKETS = f"""
         orders.order_date,
         orders.customer_id,
         orders.sales_amount,
+        orders.products,
         cast(row_number() over (order by orders.order_ts, orders.order_id) - 1 as integer) as basket
     from core.orders as orders
     left join gross_orders on orders.order_id = gross_orders.order_id
@@ -90,6 +93,8 @@ class BasketItems:
         Each basket's customer, numbered from 0 on, -1 for a guest; empty if not asked for; shape (baskets,).
     amounts
         What each basket's order sold; empty if not asked for; shape (baskets,).
+    products
+        How many products each basket's order sold, rare ones too; empty if not asked for; shape (baskets,).
     """
 
     held: Occurrences
@@ -100,6 +105,7 @@ class BasketItems:
     capped: int
     customers: NDArray[np.int64]
     amounts: NDArray[np.float64]
+    products: NDArray[np.int64]
 
 
 def read_baskets(warehouse: Warehouse, *, with_orders: bool = False) -> BasketItems:
@@ -116,7 +122,7 @@ def read_baskets(warehouse: Warehouse, *, with_orders: bool = False) -> BasketIt
         },
     )
     days = warehouse.execute(f"select order_date from {BASKETS} order by basket").fetchnumpy()["order_date"]
-    customers, amounts = _read_orders(warehouse) if with_orders else (np.zeros(0, np.int64), np.zeros(0))
+    orders = _read_orders(warehouse) if with_orders else dict.fromkeys(ORDER_COLUMNS, np.zeros(0, np.int64))
     least = settings.min_orders or least_count(settings.min_support, len(days))
     lines = f"({ITEM_OF_LINE[settings.items]} {COUNTED})"
     warehouse.execute(
@@ -161,23 +167,24 @@ def read_baskets(warehouse: Warehouse, *, with_orders: bool = False) -> BasketIt
         days=np.asarray(days, "datetime64[D]"),
         least=least,
         capped=capped,
-        customers=customers,
-        amounts=amounts,
+        customers=orders["customer"],
+        amounts=orders["amount"].astype(np.float64),
+        products=orders["products"],
     )
 
 
-def _read_orders(warehouse: Warehouse) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Customer and amount of each basket."""
-    columns = warehouse.execute(
+def _read_orders(warehouse: Warehouse) -> dict[str, NDArray[Any]]:
+    """Customer, amount and number of products of each basket."""
+    return warehouse.execute(
         f"""
         select
             case when customer_id is null then -1 else dense_rank() over (order by customer_id) - 1 end as customer,
-            cast(sales_amount as double) as amount
+            cast(sales_amount as double) as amount,
+            products
         from {BASKETS}
         order by basket
         """
     ).fetchnumpy()
-    return np.asarray(columns["customer"], dtype=np.int64), np.asarray(columns["amount"], dtype=np.float64)
 
 
 def months_of(days: NDArray[np.datetime64]) -> NDArray[np.int64]:

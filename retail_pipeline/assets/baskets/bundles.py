@@ -89,7 +89,9 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     starts = (0, first) if first else (0,)
     search = Search(baskets.least, settings.most_products, warehouse.settings.baskets.most_itemsets, starts)
     found = mine(baskets.held, search)
-    strata = Strata.of(baskets.held.between(first, len(baskets.days)), months_of(baskets.days[first:]))
+    strata = Strata.of(
+        baskets.held.between(first, len(baskets.days)), months_of(baskets.days[first:]), baskets.products[first:]
+    )
     proposed = _propose(baskets, found, strata, [items for (items,) in sets], products, settings)
     if proposed.empty:
         return nothing

@@ -74,7 +74,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     pairs = pairs[pairs["product_id"].isin(sales.index) & pairs["partner_id"].isin(sales.index)]
     if pairs.empty:
         return nothing
-    baskets = read_baskets(warehouse)
+    baskets = read_baskets(warehouse, with_orders=True)
     pairs["excess"] = _excess(baskets, pairs)
     pairs = pairs[pairs["excess"] > 0]
     of_day = sales["lines"] / sales["days"]
@@ -112,7 +112,7 @@ def _excess(baskets: BasketItems, pairs: "pd.DataFrame") -> np.ndarray:
     first, second = (
         np.array([number[item] for item in pairs[name]], dtype=np.int64) for name in ("product_id", "partner_id")
     )
-    strata = Strata.of(baskets.held, months_of(baskets.days))
+    strata = Strata.of(baskets.held, months_of(baskets.days), baskets.products)
     expected = expected_of_pairs(strata, first, second)
     return np.asarray(pairs["confidence"].to_numpy() - expected / baskets.held.counts[first])
 

@@ -33,7 +33,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
         settings.least_expected,
         warehouse.settings.baskets.false_discovery_rate,
     )
-    found = find_substitutes(held, months_of(baskets.days), baskets.customers, limits)
+    found = find_substitutes(held, months_of(baskets.days), baskets.products, baskets.customers, limits)
     items, names, orders = (
         [baskets.items[item] for item in frequent],
         [baskets.names[item] for item in frequent],
@@ -70,7 +70,7 @@ TABLE = FrameTable(
     name=NAME,
     row="two products that the same customers buy, but seldom together",
     about="Among items that are frequent (baskets.min_support). Large baskets hold much of everything, and what is out "
-    "of season is in none: so chance is that of baskets of the same month and about the same number of frequent items, "
+    "of season is in none: so chance is that of baskets of the same month and about the same number of products, "
     "each taking items independently and none twice. p_value is the Poisson tail, an upper bound; q_value is for all "
     "pairs that chance would bring together in substitutes.least_expected baskets. What different customers like is "
     "seldom together as well: so lift_apart must be substitutes.least_lift_apart or more, which tells how often "
