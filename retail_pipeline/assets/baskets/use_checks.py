@@ -90,4 +90,98 @@ CHECKS: list[TableCheck] = [
             "basket_false_discovery_rate",
         ],
     ),
+    unique_key("baskets.product_costs", "product_id"),
+    no_rows(
+        "baskets.product_costs",
+        "costs_are_not_negative",
+        "every cost is known and not negative",
+        "select product_id, unit_cost from baskets.product_costs where (unit_cost >= 0) is not true",
+        remedy=REBUILD,
+    ),
+    unique_key("baskets.bundles", "bundle_id"),
+    no_rows(
+        "baskets.bundles",
+        "bundles_share_no_product",
+        "no product is in two bundles, nor twice in one, and each is a frequent item",
+        """
+        with members as (select bundle_id, unnest(products) as product_id from baskets.bundles)
+
+        select product_id, count(*) as bundles
+        from members
+        group by product_id
+        having count(*) > 1
+        union all
+        select product_id, 0
+        from members
+        anti join (select itemset[1] as product_id from baskets.frequent_itemsets where length = 1) using (product_id)
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "baskets.bundles",
+        "figures_follow_from_the_assumption",
+        "bundles are in order of what they bring, and worth it beyond the break-even uptake only",
+        """
+        select bundles.bundle_id, bundles.expected_extra_revenue, bundles.break_even_uptake, bundles.is_worth_it
+        from baskets.bundles
+        left join baskets.bundles as better on better.bundle_id = bundles.bundle_id - 1
+        where (
+            len(bundles.products) between 2 and $bundle_most_products
+            and len(bundles.names) = len(bundles.products)
+            and bundles.orders > 0
+            and bundles.expected_extra_orders between 0 and $bundle_uptake * bundles.orders_all_but_one + 1e-9
+            and (better.expected_extra_revenue >= bundles.expected_extra_revenue or bundles.bundle_id = 1)
+            and (bundles.expected_extra_revenue > 0) = (coalesce(bundles.break_even_uptake, 1e9) < $bundle_uptake)
+            and bundles.is_worth_it = (coalesce(bundles.expected_extra_margin, bundles.expected_extra_revenue) > 0)
+        ) is not true
+        """,
+        remedy=REBUILD,
+        parameters=["bundle_most_products", "bundle_uptake"],
+    ),
+    unique_key("baskets.stock_partners", "product_id"),
+    no_rows(
+        "baskets.stock_partners",
+        "costs_add_up",
+        "a day's cost is that of the product's own sales and its partners', and ranks go by it",
+        """
+        select stock_partners.product_id, stock_partners.rank, stock_partners.stock_out_cost_per_day
+        from baskets.stock_partners
+        left join baskets.stock_partners as dearer on dearer.rank = stock_partners.rank - 1
+        where (
+            abs(
+                stock_partners.own_revenue_per_day + stock_partners.partner_revenue_per_day
+                - stock_partners.stock_out_cost_per_day
+            ) <= 1e-9 * stock_partners.stock_out_cost_per_day
+            and stock_partners.own_revenue_per_day >= 0
+            and stock_partners.partner_revenue_per_day >= 0
+            and (dearer.stock_out_cost_per_day >= stock_partners.stock_out_cost_per_day or stock_partners.rank = 1)
+            and len(stock_partners.partners) >= 1
+            and not list_contains(stock_partners.partners, stock_partners.product_id)
+        ) is not true
+        """,
+        remedy=REBUILD,
+    ),
+    unique_key("baskets.rule_network", "source", "target"),
+    no_rows(
+        "baskets.rule_network",
+        "edges_are_rules",
+        "every edge is a rule of that lift and confidence, and an item has one place",
+        """
+        select rule_network.source, rule_network.target, rule_network.lift
+        from baskets.rule_network
+        left join baskets.association_rules as rules
+            on rules.antecedents = [source] and rules.consequents = [target]
+        where (rules.lift = rule_network.lift and rules.confidence = rule_network.confidence) is not true
+        union all
+        select item, null, count(*)
+        from (
+            select distinct source as item, source_x as x, source_y as y from baskets.rule_network
+            union
+            select distinct target, target_x, target_y from baskets.rule_network
+        )
+        group by item
+        having count(*) > 1 or bool_or((isfinite(x) and isfinite(y)) is not true)
+        """,
+        remedy=REBUILD,
+    ),
 ]

@@ -1,5 +1,7 @@
 """By check of what is made of baskets, the harm done to good tables that it must find."""
 
+from typing import Any
+
 PAIR = "product_a, product_b, quarter, is_partial, baskets, orders_a, orders_b, orders, direction, change"
 SUBSTITUTES = (
     "insert into baskets.substitutes by name select 'MUG1' as product_a, 'P' as product_b, orders_a, orders_b, "
@@ -16,6 +18,40 @@ def pair(quarter: str, baskets: int, of_a: int, of_b: int, orders: int, directio
     return (
         f"insert into baskets.pair_trends by name select * from (values ('MUG1', 'P', date '{quarter}', false, "
         f"{baskets}, {of_a}, {of_b}, {orders}, {direction}, {change})) as rows({PAIR})"
+    )
+
+
+def insert(table: str, values: dict[str, Any]) -> str:
+    """A statement that adds a row."""
+    texts = (f"{value!r} as {name}" for name, value in values.items())
+    return f"insert into baskets.{table} by name select {', '.join(texts)}"
+
+
+def bundle(**other: Any) -> str:
+    """A statement that adds a bundle, a good one but for what is given."""
+    good = {
+        "bundle_id": 1, "products": ["P", "Q"], "names": ["Pen", "Pot"], "orders": 5, "orders_all_but_one": 10,
+        "expected_extra_orders": 1.0, "expected_extra_revenue": 5.0, "break_even_uptake": 0.1, "is_worth_it": True,
+    }  # fmt: skip
+    return insert("bundles", {**good, **other})
+
+
+def stock(**other: Any) -> str:
+    """A statement that adds a product with partners, a good one but for what is given."""
+    good = {
+        "product_id": "P", "rank": 1, "partners": ["Q"], "own_revenue_per_day": 1.0, "partner_revenue_per_day": 2.0,
+        "stock_out_cost_per_day": 3.0,
+    }  # fmt: skip
+    return insert("stock_partners", {**good, **other})
+
+
+def edge(lift: str = "lift + 1") -> str:
+    """A statement that adds an edge, whose lift is that of the rule or not."""
+    return (
+        "insert into baskets.rule_network by name "
+        f"select antecedents[1] as source, consequents[1] as target, {lift} as lift, confidence, 1.0 as source_x, "
+        "1.0 as source_y, 2.0 as target_x, 2.0 as target_y from baskets.association_rules "
+        "order by antecedents, consequents limit 1"
     )
 
 
@@ -44,5 +80,40 @@ CORRUPTIONS: dict[str, list[str]] = {
         SUBSTITUTES.format(MUG, PEN, 1, 0.2, 1, 0),
         SUBSTITUTES.format(MUG, PEN, 1, 0.1, 0.5, 0),
         SUBSTITUTES.format(MUG, PEN, 1, 0.1, 1, 0.5),
+    ],
+    "baskets.product_costs:key_is_unique": ["insert into baskets.product_costs select 'P', 1 from range(2)"],
+    "baskets.product_costs:costs_are_not_negative": [
+        "insert into baskets.product_costs values ('P', -0.01)",
+        "insert into baskets.product_costs values ('P', null)",
+    ],
+    "baskets.bundles:key_is_unique": [f"{bundle()};{bundle()}"],
+    "baskets.bundles:bundles_share_no_product": [
+        f"{bundle()};{bundle(bundle_id=2, products=['P', 'CUP1'])}",
+        bundle(products=["P", "P"]),
+        bundle(products=["P", "unknown"]),
+    ],
+    "baskets.bundles:figures_follow_from_the_assumption": [
+        bundle(products=["P"]),
+        bundle(orders=0),
+        bundle(expected_extra_orders=2.5),
+        bundle(expected_extra_revenue=-1.0),
+        bundle(is_worth_it=False),
+        bundle(expected_extra_margin=-1.0),
+        f"{bundle()};{bundle(bundle_id=2, expected_extra_revenue=6.0)}",
+        bundle(bundle_id=2),
+    ],
+    "baskets.stock_partners:key_is_unique": [f"{stock()};{stock()}"],
+    "baskets.stock_partners:costs_add_up": [
+        stock(stock_out_cost_per_day=4.0),
+        stock(own_revenue_per_day=-1.0, stock_out_cost_per_day=1.0),
+        stock(partners=["P"]),
+        stock(partners=[]),
+        f"{stock()};{stock(product_id='Q', rank=2, own_revenue_per_day=3.0, stock_out_cost_per_day=5.0)}",
+    ],
+    "baskets.rule_network:key_is_unique": [f"{edge()};{edge()}"],
+    "baskets.rule_network:edges_are_rules": [
+        edge(),
+        "update baskets.association_rules set lift = lift * 2; " + edge("lift / 2"),
+        f"{edge('lift')};update baskets.rule_network set source_x = 'nan'",
     ],
 }
