@@ -92,7 +92,7 @@ def try_later(held: Occurrences, first_later: int, search: Search, limits: RuleL
         most_rules=limits.most_rules,
     )
     rules = rules.take(limits.keep(rules))
-    later = Lookup(found).counts[:, 1]
+    later = Lookup(found).counts[:, -1]  # one column where nothing is frequent
     both, first, second = later[rules.items], later[rules.antecedents], later[rules.consequents]
     with np.errstate(divide="ignore", invalid="ignore"):
         confidence = both / first

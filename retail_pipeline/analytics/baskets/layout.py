@@ -15,7 +15,7 @@ from retail_pipeline.analytics.baskets.occurrences import Integers
 
 Floats = NDArray[np.float64]
 
-STEPS = 300
+STEPS = 150
 MOST_PUSHES = 2_000
 
 

@@ -1,0 +1,53 @@
+"""The list of unit costs: what is read, and what is said of a broken one."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from retail_pipeline.errors import SettingsError
+from retail_pipeline.ingest.costs import read_costs
+
+
+def costs_of(folder: Path, content: str | bytes) -> dict[str, Decimal]:
+    path = folder / "costs.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_costs(path, "bundles.costs_file")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "product_id,unit_cost\nP,2.50\nQ,0\n",
+        "\ufeffUnit_Cost , note, PRODUCT_ID\r\n2.50,x, P \r\n\r\n0,,Q\r\n",
+        'product_id,unit_cost\n"P","2.50"\nQ,0',
+    ],
+)
+def test_costs_are_read_by_their_header(tmp_path: Path, content: str) -> None:
+    assert costs_of(tmp_path, content) == {"P": Decimal("2.50"), "Q": 0}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("product_id,cost\nP,1\n", r"costs.csv must have one column unit_cost. Its header is 'product_id,cost'"),
+        ("product_id,unit_cost,unit_cost\nP,1,2\n", "must have one column unit_cost"),
+        ("", "must have one column product_id"),
+        ("product_id,unit_cost\nP,1\n,2\n", r"costs.csv, row 3: product_id is empty"),
+        ("product_id,unit_cost\nP,1\n\nP,2\n", r"row 4: product_id 'P' stands in an earlier row"),
+        ("product_id,unit_cost\nP,cheap\n", r"row 2: unit_cost is 'cheap'; it must be a number"),
+        ("product_id,unit_cost\nP\n", r"row 2: unit_cost is ''; it must be a number"),
+        ("product_id,unit_cost\nP,-1\n", r"row 2: unit_cost is '-1'; it must be 0 or more"),
+        ("product_id,unit_cost\nP,nan\n", r"row 2: unit_cost is 'nan'"),
+        ("product_id,unit_cost\nP,1e13\n", r"row 2: unit_cost is '1e13'"),
+        (b"product_id,unit_cost\nP\xe9,1\n", "is not UTF-8 text"),
+    ],
+)
+def test_a_broken_list_is_named_with_its_row_and_column(tmp_path: Path, content: str | bytes, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        costs_of(tmp_path, content)
+
+
+def test_a_missing_list_is_named_with_the_setting_that_asks_for_it(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nowhere.csv cannot be read .* bundles.costs_file names it"):
+        read_costs(tmp_path / "nowhere.csv", "bundles.costs_file")
