@@ -118,12 +118,13 @@ def _excess(baskets: BasketItems, pairs: "pd.DataFrame") -> np.ndarray:
 
 
 def _advice(row: Mapping[str, Any]) -> str:
-    partners = len(row["partners"])
-    others = f" and {partners - 1} other{'s' if partners > 2 else ''}" if partners > 1 else ""
+    others = len(row["partners"]) - 1
+    more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+    own, cost = row["own_revenue_per_day"], row["stock_out_cost_per_day"]
+    weight = f" When stocking up, count it as {cost / own:.1f} times its own sales." if own > 0 else ""
     return (
-        f"A day without {row['product_name']} costs about {row['stock_out_cost_per_day']:,.0f}: "
-        f"{row['own_revenue_per_day']:,.0f} of its own sales and {row['partner_revenue_per_day']:,.0f} of "
-        f"{row['partner_names'][0]}{others} that go with it."
+        f"A day without {row['product_name']} costs about {cost:,.0f}: {own:,.0f} of its own sales and "
+        f"{row['partner_revenue_per_day']:,.0f} that go with it ({row['partner_names'][0]}{more}).{weight}"
     )
 
 
@@ -146,7 +147,7 @@ TABLE = FrameTable(
         "own_revenue_per_day": ("double", "its net sales a day [reporting currency]"),
         "partner_revenue_per_day": ("double", "net sales a day of partners that go with it [reporting currency]"),
         "stock_out_cost_per_day": ("double", "both together [reporting currency]"),
-        "advice": ("varchar", "the same as a sentence"),
+        "advice": ("varchar", "the same in words, with how much more than its own sales the product is worth"),
     },
     upstream=(*UPSTREAM, "baskets.association_rules", "sales.product_days"),
     make=_make,

@@ -75,7 +75,7 @@ TABLE = FrameTable(
     "pairs that chance would bring together in substitutes.least_expected baskets. What different customers like is "
     "seldom together as well: so lift_apart must be substitutes.least_lift_apart or more, which tells how often "
     "another basket of a customer with the one holds the other, against baskets of other customers of the same months "
-    "and sizes. In simulated shops 19 of 20 pairs found were planted; a pair bought in too few orders is not found.",
+    "and sizes. A pair that is bought in too few orders is not found.",
     key=("product_a", "product_b"),
     columns={
         "product_a": ("varchar", "the product, or category or description by baskets.items; the smaller id"),
