@@ -13,7 +13,8 @@ def quick_event_log() -> Iterator[None]:
     Whoever closes the last connection to a SQLite file empties its write-ahead log, so one more is kept open to each
     file; and commits do not wait for the disk, by which a power failure (not a kill) may take the last of them back,
     but leaves the files whole (SQLite's ``synchronous = normal`` under a write-ahead log). It is the waiting for a
-    busy disk that this spares.
+    busy disk that this spares. Each file has one SQLAlchemy engine as well: Dagster makes one a visit, which knows none
+    of the statements that were compiled for the visits before.
     """
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
@@ -31,8 +32,33 @@ def quick_event_log() -> Iterator[None]:
 
     event.listen(Engine, "connect", visit)
     try:
-        yield
+        with _one_engine_a_file():
+            yield
     finally:
         event.remove(Engine, "connect", visit)
         for connection in kept.values():
             connection.close()
+
+
+@contextlib.contextmanager
+def _one_engine_a_file() -> Iterator[None]:
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+    from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+    from sqlalchemy import create_engine
+
+    made: dict[str, Any] = {}
+
+    def make_once(url: str, **options: Any) -> Any:
+        if url not in made:
+            made[url] = create_engine(url, **options)
+        return made[url]
+
+    modules: list[Any] = [sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage]
+    for module in modules:
+        module.create_engine = make_once
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.create_engine = create_engine
