@@ -1,9 +1,17 @@
 """Writing Dagster's event log quickly: a run makes some two thousand short visits to its SQLite files."""
 
 import contextlib
+import importlib
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
+
+STORAGES = (
+    "dagster._core.storage.event_log.sqlite.sqlite_event_log",
+    "dagster._core.storage.runs.sqlite.sqlite_run_storage",
+    "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage",
+)
+"""The modules in which Dagster makes an engine for each visit."""
 
 
 @contextlib.contextmanager
@@ -42,9 +50,7 @@ def quick_event_log() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _one_engine_a_file() -> Iterator[None]:
-    from dagster._core.storage.event_log.sqlite import sqlite_event_log
-    from dagster._core.storage.runs.sqlite import sqlite_run_storage
-    from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+    """Nothing but slower where a release of Dagster keeps its storages elsewhere."""
     from sqlalchemy import create_engine
 
     made: dict[str, Any] = {}
@@ -54,11 +60,15 @@ def _one_engine_a_file() -> Iterator[None]:
             made[url] = create_engine(url, **options)
         return made[url]
 
-    modules: list[Any] = [sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage]
-    for module in modules:
+    modules: list[Any] = []
+    for name in STORAGES:
+        with contextlib.suppress(ImportError):
+            modules.append(importlib.import_module(name))
+    making = [module for module in modules if getattr(module, "create_engine", None) is create_engine]
+    for module in making:
         module.create_engine = make_once
     try:
         yield
     finally:
-        for module in modules:
+        for module in making:
             module.create_engine = create_engine
