@@ -11,6 +11,7 @@ import dagster as dg
 
 from retail_pipeline.definitions import build_defs
 from retail_pipeline.home import Home
+from retail_pipeline.ingest.raw_tables import RAW_TABLES
 from retail_pipeline.settings import Settings, load_settings
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import WorkingDatabase
@@ -18,6 +19,8 @@ from retail_pipeline_tests.real_data import LONG_AGO, ONLINE_RETAIL, ONLINE_RETA
 
 __all__ = [
     "CANONICAL_HEADER",
+    "FEW_PAGES",
+    "LOADED",
     "LONG_AGO",
     "ONLINE_RETAIL",
     "ONLINE_RETAIL_XLSX",
@@ -26,6 +29,12 @@ __all__ = [
     "refresh",
     "write_drop",
 ]
+
+LOADED = [table.name for table in RAW_TABLES]
+"""What a run of the one step that loads files makes, for tests of what every run does: it is soon done."""
+
+FEW_PAGES = "[reports]\ndays = 1\nweeks = 1\nmonths = 1\nquarters = 1\n"
+"""Settings of a home in which pages are not the point: drawing those of a few months takes longer than all else."""
 
 CANONICAL_HEADER = "order_id,order_ts,customer_id,product_id,product_name,quantity,unit_price,country"
 

@@ -14,7 +14,7 @@ from retail_pipeline.settings import OwnFormatSettings
 from retail_pipeline.simulator import preset, simulate_store
 from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline_tests.settings_page import PAGE, settings_page
-from retail_pipeline_tests.stores import refresh
+from retail_pipeline_tests.stores import FEW_PAGES, refresh
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -26,6 +26,7 @@ TABLE_ROW = re.compile(r"^\| (?P<tables>`\w+\.\w+`.*?) \| .* \| `(?P<query>[^`]+
 def small_store(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A small simulated store, published."""
     home = Home(tmp_path_factory.mktemp("docs") / "store").create()
+    home.settings_file.write_text(FEW_PAGES)
     simulate_store(home.drops, preset("small", customers=120))
     assert refresh(home).success
     return home

@@ -13,10 +13,13 @@ from typing import Any
 
 import duckdb
 
+from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.assets.sql_assets import find_sql_tables
+from retail_pipeline.definitions import CHECKS, FRAME_TABLES
 from retail_pipeline.home import Home
+from retail_pipeline.warehouse.sql_file import SqlTable
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.stores import opened
+from retail_pipeline_tests.stores import LOADED, opened
 from retail_pipeline_tests.tables import build_tables
 
 Row = dict[str, Any]
@@ -35,6 +38,30 @@ def _is_sql_alone(name: str) -> bool:
 
 SQL_ALONE = [name for name in BUILD_ORDER if _is_sql_alone(name)]
 """The tables that SQL makes from what SQL made; those made in Python take longer, and are tested for themselves."""
+
+TABLES: dict[str, SqlTable | FrameTable] = {**SQL_TABLES, **{table.name: table for table in FRAME_TABLES}}
+
+
+def upstream_of(table: str) -> set[str]:
+    """A table and all that it is made from."""
+    found, waiting = set[str](), [table]
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting += set(TABLES[name].upstream if name in TABLES else ()) - found
+    return found
+
+
+def up_to(*tables: str) -> list[str]:
+    """What a run makes on the way to some tables and to those that their checks read, and all that loading makes."""
+    needed = set[str]()
+    more = set(tables)
+    while more:
+        needed |= more
+        beside = {name for check in CHECKS if check.table in needed for name in check.beside}
+        more = beside.union(*map(upstream_of, needed)) - needed
+    return sorted(needed.union(LOADED))
+
 
 ONLINE_RETAIL_HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 MONEY = "decimal(18, 4)"

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from retail_pipeline.assets.decisions.reports import NAMES
 from retail_pipeline.assets.table_checks import TableCheck, equal_totals, look, no_rows
-from retail_pipeline.definitions import CHECKS, FRAME_TABLES
+from retail_pipeline.definitions import CHECKS
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -21,8 +21,14 @@ from retail_pipeline_tests.assets.baskets.corruptions import CORRUPTIONS as BASK
 from retail_pipeline_tests.assets.baskets.use_corruptions import CORRUPTIONS as BASKET_USE_CORRUPTIONS
 from retail_pipeline_tests.assets.customers.corruptions import CORRUPTIONS as CLUSTER_CORRUPTIONS
 from retail_pipeline_tests.assets.sales.corruptions import CORRUPTIONS as SALES_CORRUPTIONS
-from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, SQL_TABLES, TO_ORDER_LINES, built, online_retail_csv
-from retail_pipeline_tests.stores import CANONICAL_HEADER, canonical, refresh, write_drop
+from retail_pipeline_tests.assets.store_tables import (
+    BUILD_ORDER,
+    TO_ORDER_LINES,
+    built,
+    online_retail_csv,
+    upstream_of,
+)
+from retail_pipeline_tests.stores import CANONICAL_HEADER, FEW_PAGES, LOADED, canonical, refresh, write_drop
 
 UCI_LINES = [
     ["1", "MUG1", "MUG", 6, "12/1/2010 8:26", "2.50", "100", "France"],
@@ -39,8 +45,6 @@ CANONICAL_LINES = [
     ["9", "2024-06-02 17:45:00", "bert", "Q", "Pot", 5, "3", "France"],
     ["9", "2024-06-02 17:45:00", "bert", "P", "Pen", 1, "2", "France"],
 ]
-
-TABLES = {**SQL_TABLES, **{table.name: table for table in FRAME_TABLES}}
 
 CORRUPTIONS: dict[str, list[str]] = {
     **SALES_CORRUPTIONS,
@@ -302,6 +306,7 @@ NOT_BLOCKING = {
 def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """A small store whose tables are right; harm done in a transaction is rolled back."""
     home = Home(tmp_path_factory.mktemp("good")).create()
+    home.settings_file.write_text(FEW_PAGES)
     write_drop(home, "a.csv", online_retail_csv(UCI_LINES))
     write_drop(home, "b.csv", canonical(CANONICAL_LINES))
     with built(home) as warehouse:
@@ -342,16 +347,6 @@ def test_every_table_is_checked() -> None:
     # seen by the checks of what is made from them
     small_or_derived = {"core.product_names", "core.customer_purchases", "core.reporting_currency"}
     assert set(BUILD_ORDER) - small_or_derived <= {check.table for check in CHECKS}
-
-
-def upstream_of(table: str) -> set[str]:
-    """A table and all that it is made from."""
-    found, waiting = set[str](), [table]
-    while waiting:
-        name = waiting.pop()
-        found.add(name)
-        waiting += set(TABLES[name].upstream if name in TABLES else ()) - found
-    return found
 
 
 class Listener:
@@ -450,14 +445,14 @@ def test_the_limits_of_the_rejected_share_are_settings(home: Home, warn: float, 
 
 def test_many_rejects_withhold_the_snapshot_and_few_do_not(home: Home) -> None:
     drop_with_rejects(home, 2, 100)
-    result = refresh(home)
+    result = refresh(home, select=LOADED)
     assert result.success
     published = current_snapshot(home)
     assert published is not None
     (warned,) = [event for event in result.get_asset_check_evaluations() if not event.passed]
     assert (warned.check_name, warned.severity.value, warned.blocking) == ("rejected_share", "WARN", True)
     write_drop(home, "june.csv", CANONICAL_HEADER + "\n1,?,c,P,Pen,1,2,France\n")
-    refresh(home)
+    refresh(home, select=LOADED)
     assert current_snapshot(home) == published
 
 

@@ -26,7 +26,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.core.test_cancellation_matches import MATCH_COLUMNS, naive_matches
 from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, SQL_TABLES, built, one_row, rows_of
-from retail_pipeline_tests.stores import write_drop
+from retail_pipeline_tests.stores import FEW_PAGES, write_drop
 
 CHARGE_CODES = {"POST", "DOT", "D", "M", "C2", "CRUK", "PADS", "S", "B", "BANK CHARGES", "AMAZONFEE"}
 
@@ -58,6 +58,7 @@ TOP_COUNTRIES_GROSS = {
 def loaded_home(online_retail: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with all tables built under ``net``; use copies of it."""
     home = Home(tmp_path_factory.mktemp("net")).create()
+    home.settings_file.write_text(FEW_PAGES)
     write_drop(home, "data.csv.gz", online_retail.read_bytes())
     with built(home):
         pass
@@ -69,7 +70,7 @@ def gross(loaded_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The store under ``gross``."""
     home = Home(tmp_path_factory.mktemp("gross") / "store")
     shutil.copytree(loaded_home.root, home.root)
-    home.settings_file.write_text("[core]\nrevenue_policy = 'gross'\n")
+    home.settings_file.write_text(f"{FEW_PAGES}[core]\nrevenue_policy = 'gross'\n")
     with built(home) as warehouse:
         yield warehouse
 

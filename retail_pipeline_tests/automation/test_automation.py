@@ -17,7 +17,7 @@ from retail_pipeline.definitions import build_defs
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.hashing import BoundedHasher
 from retail_pipeline.warehouse.resource import TRAIN_TAG
-from retail_pipeline_tests.stores import LONG_AGO, canonical, refresh, write_drop
+from retail_pipeline_tests.stores import LOADED, LONG_AGO, canonical, refresh, write_drop
 
 LINE = ("1", "2024-05-01 10:00:00", "C1", "P1", "Bowl", 2, "3.50", "UK")
 OTHER = ("2", "2024-05-02 10:00:00", "C2", "P1", "Bowl", 1, "3.50", "UK")
@@ -130,7 +130,7 @@ def test_the_run_key_depends_on_contents_alone(home: Home, tmp_path_factory: pyt
 
 def test_loaded_files_are_not_asked_for_again(home: Home) -> None:
     write_drop(home, "a.csv", canonical([LINE]))
-    assert refresh(home).success
+    assert refresh(home, select=LOADED).success
     looks = Looks(home)
     looks.look()
     assert not looks.look().run_requests
@@ -138,7 +138,7 @@ def test_loaded_files_are_not_asked_for_again(home: Home) -> None:
 
 def test_a_refused_file_is_not_asked_for_again_and_good_ones_still_are(home: Home) -> None:
     write_drop(home, "bad.csv", "what,is,this\n1,2,3\n")
-    assert refresh(home).success
+    assert refresh(home, select=LOADED).success
     looks = Looks(home)
     looks.look()
     assert not looks.look().run_requests
@@ -212,7 +212,7 @@ def test_contents_that_come_back_are_asked_for_again(home: Home, later: Callable
         later(1e6)
         [request] = looks.look_twice()
         keys.append(request.run_key)
-        assert refresh(home, instance=looks.instance, tags=dict(request.tags)).success
+        assert refresh(home, select=LOADED, instance=looks.instance, tags=dict(request.tags)).success
         assert not looks.look().run_requests
     assert len(set(keys)) == 3
 

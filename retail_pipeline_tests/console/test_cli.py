@@ -27,14 +27,18 @@ from retail_pipeline.ingest.raw_tables import RAW_TABLES
 from retail_pipeline.warehouse import resource
 from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.assets.store_tables import SQL_TABLES
-from retail_pipeline_tests.stores import canonical, opened, refresh, write_drop
+from retail_pipeline_tests.assets.store_tables import SQL_TABLES, up_to
+from retail_pipeline_tests.stores import LOADED, canonical, opened, refresh, write_drop
 
 LINES = [
     ("1", "2024-05-01 10:00:00", "C1", "P1", "Bowl", 2, "3.50", "UK"),
     ("1", "2024-05-01 10:00:00", "C1", "P2", "Cup", 1, "2.00", "UK"),
     ("2", "2024-05-03 11:30:00", "C2", "P1", "Bowl", 4, "3.50", "IE"),
 ]
+
+
+LOAD = ("run", "--select", "raw.drops")
+"""A run of the one step that loads files, for tests of what every run does: a whole one takes six times as long."""
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +116,7 @@ def test_add_run_and_sql_lead_from_a_file_to_an_answer(home: Home, tmp_path: Pat
 def test_run_writes_an_instance_without_telemetry_and_is_seen_there(published: Home) -> None:
     import dagster as dg
 
-    assert retail("run").exit_code == 0
+    assert retail(*LOAD).exit_code == 0
     assert "telemetry:\n  enabled: false" in (published.root / ".dagster" / "dagster.yaml").read_text()
     with dg.DagsterInstance.get() as instance:
         (run,) = instance.get_runs()
@@ -135,7 +139,7 @@ import os, signal
 from retail_pipeline.cli import main
 from retail_pipeline.warehouse.resource import WarehouseResource
 WarehouseResource.setup_for_execution = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-main(["run"])
+main(["run", "--select", "raw.drops"])
 """
 
 
@@ -145,7 +149,7 @@ def test_a_run_killed_before_it_reached_the_warehouse_is_marked_by_the_next(publ
     with dg.DagsterInstance.get() as instance:
         [left] = instance.get_runs()
         assert left.status is dg.DagsterRunStatus.STARTED
-        assert retail("run").exit_code == 0
+        assert retail(*LOAD).exit_code == 0
         assert [run.status.value for run in instance.get_runs()] == ["SUCCESS", "FAILURE"]
 
 
@@ -251,7 +255,7 @@ def test_a_broken_dagster_yaml_is_named(published: Home, text: str) -> None:
 def test_run_reports_a_refused_file_and_fails_but_loads_the_others(home: Home) -> None:
     write_drop(home, "bad.csv", "what,is,this\n1,2,3\n")
     write_drop(home, "good.csv", canonical(LINES))
-    result = retail("run")
+    result = retail(*LOAD)
     assert result.exit_code == 1
     assert "bad.csv fits no known format" in result.output
     assert retail("sql", "select count(*) from raw.transactions", "--csv").output.splitlines()[1] == "3"
@@ -259,13 +263,14 @@ def test_run_reports_a_refused_file_and_fails_but_loads_the_others(home: Home) -
 
 def test_reload_replaces_what_a_file_brought(published: Home) -> None:
     write_drop(published, "may.csv", canonical(LINES[:1]))
-    assert retail("run", "--reload", "may.csv").exit_code == 0
+    assert retail(*LOAD, "--reload", "may.csv").exit_code == 0
     assert retail("sql", "select count(*) from raw.transactions", "--csv").output.splitlines()[1] == "1"
 
 
 def test_a_removed_file_goes_with_its_lines_and_is_not_loaded_again(published: Home) -> None:
     write_drop(published, "june.csv", canonical([("9", "2024-06-01 10:00:00", "C9", "P1", "Bowl", 1, "3.50", "UK")]))
-    assert retail("run").exit_code == 0
+    to_orders = ("run", "--select", "+key:core/orders")
+    assert retail(*to_orders).exit_code == 0
     listed = retail("drops").output
     assert "may.csv" in listed
     assert "june.csv" in listed
@@ -275,7 +280,7 @@ def test_a_removed_file_goes_with_its_lines_and_is_not_loaded_again(published: H
     assert (published.root / "withdrawn" / "june.csv").exists()
     for _ in range(2):
         assert retail("sql", "select count(*) as n from core.orders", "--csv").output.splitlines()[1] == "2"
-        assert retail("run").exit_code == 0
+        assert retail(*to_orders).exit_code == 0
     assert "june.csv" not in retail("drops").output
 
 
@@ -469,16 +474,16 @@ def test_status_tells_of_a_failed_load_and_that_raw_is_stale(published: Home, mo
 
     with monkeypatch.context() as broken:
         broken.setattr(raw_drops, "load_drops", fail)
-        assert retail("run").exit_code == 1
+        assert retail(*LOAD).exit_code == 1
     result = retail("status")
     assert result.exit_code == 0
     assert "Stale: raw.transactions: the last attempt failed: no space left" in result.output
-    assert retail("run").exit_code == 0
+    assert retail(*LOAD).exit_code == 0
     assert "Stale" not in retail("status").output
 
 
 def test_a_reload_of_an_unknown_file_leaves_no_table_stale(published: Home) -> None:
-    assert retail("run", "--reload", "june.csv").exit_code == 1
+    assert retail(*LOAD, "--reload", "june.csv").exit_code == 1
     result = retail("status")
     assert "Stale" not in result.output
     assert "june.csv is not in" in result.output or "failed: load_drops" in result.output
@@ -490,19 +495,19 @@ def test_status_tells_of_a_run_whose_process_died_until_another_has_run(publishe
     result = retail("status")
     assert result.exit_code == 0
     assert result.output.count("Died: run ") == 1
-    assert retail("run").exit_code == 0
+    assert retail(*LOAD).exit_code == 0
     assert "Died" not in retail("status").output
 
 
 def test_a_run_of_another_process_that_ended_has_not_died(published: Home) -> None:
-    for arguments in (["run"], ["run", "--reload", "june.csv"], ["run", "--select", "nonsense"]):
+    for arguments in (LOAD, (*LOAD, "--reload", "june.csv"), ("run", "--select", "nonsense")):
         subprocess.run([sys.executable, "-m", "retail_pipeline.cli", *arguments], capture_output=True, check=False)
     assert "Died" not in retail("status").output
 
 
 def test_status_lists_a_refused_file_that_was_mended_as_new(published: Home) -> None:
     write_drop(published, "bad.csv", "what,is,this\n1,2,3\n")
-    assert retail("run").exit_code == 1
+    assert retail(*LOAD).exit_code == 1
     assert "New files" not in retail("status").output
     write_drop(published, "bad.csv", canonical(LINES[:1]))
     assert "New files, loaded by the next run: bad.csv" in retail("status").output
@@ -519,7 +524,7 @@ def test_status_of_a_damaged_snapshot_says_what_to_do(published: Home) -> None:
 
 def test_status_names_a_withheld_snapshot(published: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETAIL_QUALITY__EARLIEST_ORDER_DATE", "2024-05-02")
-    assert retail("run").exit_code == 1
+    assert retail("run", "--select", "core.order_lines").exit_code == 1
     result = retail("status")
     assert "Withheld since" in result.output
     assert "may.csv, row 2" in result.output
@@ -548,7 +553,7 @@ def test_exports_carry_no_formulas_into_a_spreadsheet_and_leave_numbers_alone(ho
     evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r\n=1", "fine = 1", "a-b"]
     lines = [(str(n), "2024-05-01", "C", f"P{n}", name, -1, "2.50", "UK") for n, name in enumerate(evil)]
     write_drop(home, "evil.csv", canonical(lines))
-    assert refresh(home).success
+    assert refresh(home, select=LOADED).success
     for kind in ("csv", "xlsx", "parquet"):
         assert retail("export", str(tmp_path), "--format", kind, "--table", "raw.transactions").exit_code == 0
     with (tmp_path / "raw.transactions.csv").open(newline="") as file:
@@ -587,7 +592,9 @@ def run_query_rows(home: Home, query: str) -> list[tuple[str, int]]:
 
 def test_a_segments_list_carries_no_formulas(home: Home, tmp_path: Path) -> None:
     write_drop(home, "a.csv", canonical([("1", "2024-05-01", "=1+1", "P", "Pen", 1, "2.50", "=UK")]))
-    assert refresh(home).success
+    assert refresh(
+        home, select=up_to("customers.rfm_scores", "customers.features", "customers.segment_actions")
+    ).success
     ((segment, _),) = run_query_rows(home, "select segment, count(*) from customers.rfm_scores group by 1")
     assert retail("export", str(tmp_path), "--segment", segment).exit_code == 0
     with (tmp_path / f"segment-{segment.lower().replace(' ', '-')}.csv").open(newline="") as file:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from sqlalchemy import Connection, Engine, event
 
 from retail_pipeline.console.event_log import quick_event_log
 
@@ -35,6 +36,25 @@ def test_all_events_are_there_for_whoever_opens_the_instance_later(tmp_path: Pat
             str(record.event_log_entry.dagster_event_type) for record in instance.get_records_for_run(run_id).records
         ]
     assert later == events
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_file_has_one_engine_only_inside(tmp_path: Path, quick: bool) -> None:
+    engines: list[Engine] = []
+
+    def note(connection: Connection) -> None:
+        if connection.engine not in engines:
+            engines.append(connection.engine)
+
+    event.listen(Engine, "engine_connect", note)
+    try:
+        with quick_event_log() if quick else contextlib.nullcontext():
+            materialise(tmp_path)
+    finally:
+        event.remove(Engine, "engine_connect", note)
+    files = {engine.url for engine in engines}
+    assert len(files) > 2
+    assert (len(engines) == len(files)) is quick
 
 
 def test_no_log_is_left_to_be_written_back(tmp_path: Path) -> None:

@@ -193,8 +193,9 @@ def test_parquet_files_hold_the_same(home: Home, name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_same_shop_is_the_same_bytes(tmp_path: Path, name: str) -> None:
-    once = simulate_store(tmp_path / "once", shop(), format=name, per="week")
-    again = simulate_store(tmp_path / "again", shop(), format=name, per="week")
+    parameters = shop(end=date(2023, 10, 20))
+    once = simulate_store(tmp_path / "once", parameters, format=name, per="week")
+    again = simulate_store(tmp_path / "again", parameters, format=name, per="week")
     assert texts(once) == texts(again)
     left = {path.name for path in (tmp_path / "once").iterdir()}
     assert left == {*texts(once), "truth"}
@@ -202,7 +203,7 @@ def test_the_same_shop_is_the_same_bytes(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", [*EVENTS_AS_THEY_HAPPEN, *SALES_ONLY])
 def test_files_of_any_period_hold_the_same_lines(tmp_path: Path, name: str) -> None:
-    parameters = shop(dirt={"malformed": 0, "overlap_days": 0}, end=date(2023, 10, 20))
+    parameters = shop(dirt={"malformed": 0, "overlap_days": 0}, end=date(2023, 10, 8))
     periods: tuple[Per, ...] = ("day", "week", "month", "all")
     found = []
     for per in periods:

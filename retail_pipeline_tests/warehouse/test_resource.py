@@ -23,7 +23,7 @@ from retail_pipeline.warehouse.reader import open_snapshot, snapshots, withheld_
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import WorkingDatabase
-from retail_pipeline_tests.stores import canonical, opened, refresh, write_drop
+from retail_pipeline_tests.stores import LOADED, canonical, opened, refresh, write_drop
 from retail_pipeline_tests.warehouse.processes import forked_process, holding_process, kill, wait_until
 from retail_pipeline_tests.warehouse.small_store import DOUBLED, JOB, NUMBERS, OTHER, QUIET, SmallStore, run_store
 from retail_pipeline_tests.warehouse.table_files import put
@@ -309,31 +309,31 @@ def test_a_new_working_database_without_files_that_were_loaded_is_withheld(home:
     line = ("1", "2024-05-01 10:00:00", "C1", "P1", "Bowl", 2, "3.50", "UK")
     for name in ("gone.csv", "kept.csv", "grown.csv"):
         write_drop(home, name, canonical([(name, *line[1:])]))
-    assert refresh(home).success
+    assert refresh(home, select=LOADED).success
     old = current_snapshot(home)
     shutil.rmtree(home.work)
     content = (home.drops / "gone.csv").read_text()
     (home.drops / "gone.csv").unlink()
     write_drop(home, "grown.csv", canonical([("grown.csv", *line[1:]), line]))
-    assert refresh(home).success
+    assert refresh(home, select=LOADED).success
     assert current_snapshot(home) == old
     notice = withheld_notice(home)
     assert notice
     assert "lacks what readers have: drops gone.csv. Put missing files back" in notice["reason"]
     write_drop(home, "renamed.csv", content)
-    assert refresh(home).success
+    assert refresh(home, select=LOADED).success
     assert current_snapshot(home) != old
 
 
 def test_checks_and_tables_that_are_no_more_go_when_all_there_are_are_known(home: Home) -> None:
     write_drop(home, "a.csv", canonical([("1", "2024-05-01 10:00:00", "C1", "P1", "Bowl", 2, "3.50", "UK")]))
-    assert refresh(home).success
+    assert refresh(home, select=LOADED).success
     with opened(home) as warehouse:
         put(warehouse, "core.gone", "select 1 as n")
         for table in ("core.orders", "core.gone"):
             warehouse.books.record_check(CheckOutcome("gone", table, False, "ERROR", True, "an old fault"))
         warehouse.execute("create table core.not_ours as select 1 as n")
-    assert refresh(home).success
+    assert refresh(home, select=LOADED).success
     with open_snapshot(home) as reader:
         names = reader.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
         failing = reader.execute('select "check" from meta.checks where not passed').fetchall()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,10 +16,12 @@ from retail_pipeline.reports.files import read_rows, report_path, write_report
 from retail_pipeline.reports.page import render_markdown, render_page
 from retail_pipeline.reports.periods import parse_period
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.assets.decisions.test_insights import LINES, ONLY
+from retail_pipeline_tests.assets.decisions.test_insights import LINES
+from retail_pipeline_tests.assets.decisions.test_insights import ONLY as TO_INSIGHTS
 from retail_pipeline_tests.assets.store_tables import built, rows_of
 from retail_pipeline_tests.stores import canonical, write_drop
 
+ONLY = (*TO_INSIGHTS, "decisions")
 TABLES = ("daily_reports", "weekly_reports", "monthly_reports", "quarterly_reports")
 KEPT = "[reports]\ndays = 2\nweeks = 2\nmonths = 3\nquarters = 1\n"
 NAMES = {
@@ -54,6 +57,24 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     write_drop(home, "a.csv", canonical(LINES))
     with built(home, only=ONLY) as warehouse:
         yield warehouse
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with the pages of a shop of four months, to be copied."""
+    home = Home(tmp_path_factory.mktemp("written") / "store").create()
+    home.settings_file.write_text(KEPT)
+    write_drop(home, "a.csv", canonical([line for line in LINES if str(line[1]) >= "2023-09"]))
+    with built(home, only=ONLY):
+        pass
+    return home
+
+
+@pytest.fixture
+def autumn(written: Home, home: Home) -> Home:
+    """A copy of it."""
+    shutil.copytree(written.root, home.root, dirs_exist_ok=True)
+    return home
 
 
 def pages(home: Home) -> dict[str, float]:
@@ -131,26 +152,21 @@ def test_a_page_that_cannot_be_made_leaves_the_old_one(store: Warehouse, tmp_pat
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_pages_are_written_when_missing_or_changed_and_left_alone_otherwise(home: Home) -> None:
-    home.settings_file.write_text(KEPT)
-    few = [line for line in LINES if str(line[1]) >= "2023-09"]
-    write_drop(home, "a.csv", canonical(few))
-    with built(home, only=ONLY):
-        pass
-    for path in home.reports.rglob("*.html"):
+def test_pages_are_written_when_missing_or_changed_and_left_alone_otherwise(autumn: Home) -> None:
+    for path in autumn.reports.rglob("*.html"):
         os.utime(path, (1e9, 1e9))
-    (home.reports / "month" / "2023-11.html").unlink()
-    with built(home, only=ONLY):
+    (autumn.reports / "month" / "2023-11.html").unlink()
+    with built(autumn, only=ONLY):
         pass
-    changed = {name for name, time in pages(home).items() if time != 1e9}
+    changed = {name for name, time in pages(autumn).items() if time != 1e9}
     assert changed == {"month/2023-11.html"}
-    os.utime(home.reports / "month" / "2023-11.html", (1e9, 1e9))
+    os.utime(autumn.reports / "month" / "2023-11.html", (1e9, 1e9))
 
     more = [["late", "2023-11-15 10:00:00", "c1", "P", "<b>P", 1, "1000", "France"]]
-    write_drop(home, "b.csv", canonical(more))
-    with built(home, only=ONLY):
+    write_drop(autumn, "b.csv", canonical(more))
+    with built(autumn, only=ONLY):
         pass
-    changed = {name for name, time in pages(home).items() if time != 1e9}
+    changed = {name for name, time in pages(autumn).items() if time != 1e9}
     assert {"month/2023-11.html", "month/2023-12.html", "quarter/2023-Q4.html"} <= changed
 
 
@@ -162,31 +178,23 @@ def test_a_partial_period_compares_no_product_and_no_country_with_a_whole_one(st
     assert "against October 2023" in render_page(collect(parse_period("2023-11"), read_rows(store.connection)))
 
 
-def test_a_page_that_another_wrote_over_is_written_again(home: Home) -> None:
-    home.settings_file.write_text(KEPT)
-    write_drop(home, "a.csv", canonical([line for line in LINES if str(line[1]) >= "2023-09"]))
-    with built(home, only=ONLY):
-        pass
-    page = home.reports / "month" / "2023-11.html"
+def test_a_page_that_another_wrote_over_is_written_again(autumn: Home) -> None:
+    page = autumn.reports / "month" / "2023-11.html"
     text = page.read_text()
     page.write_text(
         re.sub(r'name="contents" content="[0-9a-f]+"', 'name="contents" content="of an older snapshot"', text)
     )
-    with built(home, only=ONLY):
+    with built(autumn, only=ONLY):
         pass
     assert page.read_text() == text
 
 
-def test_pages_are_written_anew_by_other_code(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    home.settings_file.write_text(KEPT)
-    write_drop(home, "a.csv", canonical([line for line in LINES if str(line[1]) >= "2023-09"]))
-    with built(home, only=ONLY):
-        pass
+def test_pages_are_written_anew_by_other_code(autumn: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("retail_pipeline.reports.files.page_code", lambda: "another template")
     monkeypatch.setattr("retail_pipeline.assets.decisions.reports.page_code", lambda: "another template")
-    with built(home, only=ONLY):
+    with built(autumn, only=ONLY):
         pass
-    assert all("another template" in path.read_text() for path in home.reports.rglob("*.html"))
+    assert all("another template" in path.read_text() for path in autumn.reports.rglob("*.html"))
 
 
 def test_signs_in_names_are_drawn_as_they_are(home: Home) -> None:
@@ -196,7 +204,7 @@ def test_signs_in_names_are_drawn_as_they_are(home: Home) -> None:
         for number, (month, day) in enumerate((month, day) for month in (1, 2, 3) for day in range(1, 29))
     ]
     write_drop(home, "a.csv", canonical(lines))
-    with built(home, only=ONLY) as warehouse:
+    with built(home, only=TO_INSIGHTS) as warehouse:
         page = render_page(collect(parse_period("2024-02"), read_rows(warehouse.connection)))
     for name in names:
         assert f">{name}</text>" in page

@@ -13,10 +13,10 @@ from retail_pipeline.assets.sales import expected_range
 from retail_pipeline.home import Home
 from retail_pipeline.simulator import preset, simulate_store
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.assets.store_tables import SQL_TABLES, Row, built, rows_of
+from retail_pipeline_tests.assets.store_tables import SQL_TABLES, Row, built, rows_of, upstream_of
 from retail_pipeline_tests.stores import opened, write_drop
 
-ONLY = ("core", "sales")
+ONLY = upstream_of("sales.anomalies") | {"sales.weekly"}
 OUTAGE = date(2023, 4, 18)
 VIRAL = {"first": date(2022, 10, 10), "last": date(2022, 10, 23)}
 

@@ -17,16 +17,16 @@ from retail_pipeline.simulator.parameters import Event
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.sales.test_marts import (
     HEADER,
-    ONLY,
     PERIODS,
     Line,
     by_hand,
     line,
     random_store,
 )
-from retail_pipeline_tests.assets.store_tables import Row, built, rows_of
+from retail_pipeline_tests.assets.store_tables import Row, built, rows_of, upstream_of
 from retail_pipeline_tests.stores import canonical, write_drop
 
+ONLY = upstream_of("sales.root_causes")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 FREQUENCIES = {"week": "weekly", "month": "monthly", "quarter": "quarterly"}
 CAUSES = "select * from sales.root_causes where member is not null order by frequency, period"

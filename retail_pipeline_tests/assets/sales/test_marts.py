@@ -12,14 +12,14 @@ import pytest
 
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.assets.store_tables import Row, built, one_row, rows_of
+from retail_pipeline_tests.assets.store_tables import SQL_ALONE, Row, built, one_row, rows_of
 from retail_pipeline_tests.stores import canonical, write_drop
 
 HEADER = (
     "order_id,order_ts,customer_id,product_id,product_name,quantity,unit_price,country,line_no,channel,discount,status,"
     "category"
 )
-ONLY = ["core", "sales"]
+ONLY = [name for name in SQL_ALONE if name.startswith(("core.", "sales."))]
 FIRST = date(2023, 1, 1)
 
 
