@@ -3,6 +3,7 @@
 Belongs here: which lines count, by the settings. Not here: the counting itself (``analytics.baskets``).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from retail_pipeline.analytics.baskets.itemsets import least_count
 from retail_pipeline.analytics.baskets.occurrences import Occurrences
+from retail_pipeline.errors import WarehouseError
 from retail_pipeline.settings import BasketSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
 
@@ -107,6 +109,20 @@ class BasketItems:
     amounts: NDArray[np.float64]
     products: NDArray[np.int64]
 
+    def numbers(self, items: Iterable[str], table: str) -> NDArray[np.int64]:
+        """The numbers of items that a table holds.
+
+        Raises
+        ------
+        WarehouseError
+            when one is not here, so that the table was made of other baskets.
+        """
+        number = {item: place for place, item in enumerate(self.items)}
+        try:
+            return np.array([number[item] for item in items], dtype=np.int64)
+        except KeyError as error:
+            raise unfit(table) from error
+
 
 def read_baskets(warehouse: Warehouse, *, with_orders: bool = False) -> BasketItems:
     """All baskets, as the settings say."""
@@ -185,6 +201,14 @@ def _read_orders(warehouse: Warehouse) -> dict[str, NDArray[Any]]:
         order by basket
         """
     ).fetchnumpy()
+
+
+def unfit(table: str) -> WarehouseError:
+    """What to raise where a table was made of other baskets: by other settings, or before the last drop."""
+    return WarehouseError(
+        f"{table} does not fit the orders and settings as they are. Build it first: "
+        f"'retail run --select {table}', or all with 'retail run'."
+    )
 
 
 def months_of(days: NDArray[np.datetime64]) -> NDArray[np.int64]:

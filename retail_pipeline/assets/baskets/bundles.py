@@ -13,7 +13,7 @@ from retail_pipeline.analytics.baskets.chance import Strata
 from retail_pipeline.analytics.baskets.itemsets import Itemsets, Search, mine
 from retail_pipeline.analytics.baskets.rules import Lookup
 from retail_pipeline.assets.baskets import baskets_read
-from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, months_of, read_baskets
+from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, months_of, read_baskets, unfit
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.settings import BundleSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -21,10 +21,10 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME = "baskets.bundles"
-CANDIDATES = """
+NAME, RULES = "baskets.bundles", "baskets.association_rules"
+CANDIDATES = f"""
     select distinct list_sort(list_concat(antecedents, consequents)) as products
-    from baskets.association_rules
+    from {RULES}
     where is_significant and not is_redundant and len(antecedents) + len(consequents) <= $most_products
     order by products
 """
@@ -119,7 +119,6 @@ def _propose(
 
     lookup = Lookup(found)
     orders_of = lookup.counts[:, -1]
-    number = {item: place for place, item in enumerate(baskets.items)}
     known = products.reindex(baskets.items)
     price, value, margin, cost = (
         known[name].to_numpy(dtype=np.float64) for name in ("price", "order_value", "margin_share", "unit_cost")
@@ -127,11 +126,13 @@ def _propose(
     window = len(strata.of_basket)
     parts = []
     for length in sorted({len(items) for items in sets}):
-        of_length = [sorted(number[item] for item in items) for items in sets if len(items) == length]
-        items = np.array([numbers for numbers in of_length if np.isfinite(value[numbers]).all()], dtype=np.int64)
-        if not len(items):
-            continue
-        orders = orders_of[lookup.find(items)]
+        of_length = [item for items in sets if len(items) == length for item in items]
+        items = np.sort(baskets.numbers(of_length, RULES).reshape(-1, length), axis=1)
+        items = items[np.isfinite(value[items]).all(axis=1)]
+        places = lookup.find(items)
+        if (places < 0).any():
+            raise unfit(RULES)
+        orders = orders_of[places]
         without = np.stack([orders_of[lookup.find(np.delete(items, place, axis=1))] for place in range(length)], axis=1)
         single = np.stack([orders_of[lookup.find(items[:, [place]])] for place in range(length)], axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -223,7 +224,7 @@ TABLE = FrameTable(
         ),
         "is_worth_it": ("boolean", "whether expected_extra_margin, or revenue where that is unknown, is positive"),
     },
-    upstream=(*UPSTREAM, "baskets.association_rules", "baskets.product_costs"),
+    upstream=(*UPSTREAM, RULES, "baskets.product_costs"),
     make=_make,
     code=(baskets_read, itemsets, occurrences, pair_counts, rules, chance, code),
     parameters=(*SETTINGS, *(f"bundle_{name}" for name in BundleSettings.model_fields)),

@@ -14,9 +14,8 @@ from retail_pipeline.analytics.baskets.later import LEAST_WEEKS, RuleLimits, fir
 from retail_pipeline.analytics.baskets.rules import Rules, all_rules, measures
 from retail_pipeline.analytics.baskets.significance import at_least, false_discovery_rates
 from retail_pipeline.assets.baskets import baskets_read
-from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, read_baskets
+from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, read_baskets, unfit
 from retail_pipeline.assets.frame_assets import FrameTable
-from retail_pipeline.errors import WarehouseError
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -67,10 +66,7 @@ def _read_itemsets(warehouse: Warehouse, baskets: BasketItems) -> Itemsets:
     counted = {texts[0]: orders for texts, orders in rows if len(texts) == 1}
     held = zip(baskets.items, baskets.held.counts.tolist(), strict=True)
     if counted != {item: count for item, count in held if count >= baskets.least}:
-        raise WarehouseError(
-            f"{ITEMSETS} does not fit the orders and settings as they are. Build it first: "
-            f"'retail run --select {ITEMSETS}', or all with 'retail run'."
-        )
+        raise unfit(ITEMSETS)
     parts: dict[int, list[tuple[list[int], int]]] = {}
     for texts, orders in rows:
         parts.setdefault(len(texts), []).append(([numbers[text] for text in texts], orders))

@@ -16,10 +16,10 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME = "baskets.stock_partners"
-PAIRS = """
+NAME, RULES = "baskets.stock_partners", "baskets.association_rules"
+PAIRS = f"""
     select antecedents[1] as product_id, consequents[1] as partner_id, orders, confidence
-    from baskets.association_rules
+    from {RULES}
     where len(antecedents) = 1 and len(consequents) = 1 and is_significant
     order by product_id, partner_id
 """
@@ -108,10 +108,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
 
 def _excess(baskets: BasketItems, pairs: "pd.DataFrame") -> np.ndarray:
     """Of the orders with a product the share with the partner, beyond chance given months and sizes of orders."""
-    number = {item: place for place, item in enumerate(baskets.items)}
-    first, second = (
-        np.array([number[item] for item in pairs[name]], dtype=np.int64) for name in ("product_id", "partner_id")
-    )
+    first, second = (baskets.numbers(pairs[name], RULES) for name in ("product_id", "partner_id"))
     strata = Strata.of(baskets.held, months_of(baskets.days), baskets.products)
     expected = expected_of_pairs(strata, first, second)
     return np.asarray(pairs["confidence"].to_numpy() - expected / baskets.held.counts[first])
@@ -149,7 +146,7 @@ TABLE = FrameTable(
         "stock_out_cost_per_day": ("double", "both together [reporting currency]"),
         "advice": ("varchar", "the same in words, with how much more than its own sales the product is worth"),
     },
-    upstream=(*UPSTREAM, "baskets.association_rules", "sales.product_days"),
+    upstream=(*UPSTREAM, RULES, "sales.product_days"),
     make=_make,
     code=(baskets_read, itemsets, occurrences, chance),
     parameters=(*SETTINGS, *(f"stock_partner_{name}" for name in StockPartnerSettings.model_fields)),

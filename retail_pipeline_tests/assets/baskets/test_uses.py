@@ -10,9 +10,12 @@ from xml.etree import ElementTree
 import pytest
 
 from retail_pipeline.assets.baskets import rule_network
-from retail_pipeline.errors import SettingsError
+from retail_pipeline.assets.frame_assets import build_frame_table
+from retail_pipeline.definitions import FRAME_TABLES
+from retail_pipeline.errors import SettingsError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.reports.basket_charts import label, label_size
+from retail_pipeline.settings import BasketSettings, Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.store_tables import TO_ORDER_LINES, built, one_row, rows_of
 from retail_pipeline_tests.stores import canonical, write_drop
@@ -198,6 +201,15 @@ def test_without_uptake_no_bundle_is_worth_it_and_of_categories_there_are_none(h
     home.settings_file.write_text("[baskets]\nitems = 'category'\n")
     with built(home, only=("baskets",)) as warehouse:
         assert warehouse.count("baskets.bundles") == warehouse.count("baskets.stock_partners") == 0
+
+
+@pytest.mark.parametrize("table", ["baskets.bundles", "baskets.stock_partners"])
+def test_rules_of_other_settings_are_refused(shop: Warehouse, table: str) -> None:
+    other = Warehouse(
+        shop.connection, shop.home, Settings(baskets=BasketSettings(min_support=0.2)), "test-run", full=True
+    )
+    with pytest.raises(WarehouseError, match=r"'retail run --select baskets\.association_rules'"):
+        build_frame_table(other, {each.name: each for each in FRAME_TABLES}[table])
 
 
 def test_the_usual_value_of_a_product_is_the_median(shop: Warehouse) -> None:
