@@ -8,6 +8,8 @@ from retail_pipeline.assets.customers import clusters, feature_catalogue, histor
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import insights, reports
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
+from retail_pipeline.assets.models import btyd
+from retail_pipeline.assets.models import checks as models_checks
 from retail_pipeline.assets.raw import checks as raw_checks
 from retail_pipeline.assets.raw.drops import build_raw_assets
 from retail_pipeline.assets.sales import change_contributions, correlations, expected_range, root_causes
@@ -26,6 +28,7 @@ CHECKS: list[TableCheck] = [
     *core_checks.CHECKS,
     *sales_checks.CHECKS,
     *customers_checks.CHECKS,
+    *models_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
 
@@ -38,6 +41,7 @@ FRAME_TABLES: list[FrameTable] = [
     *clusters.TABLES,
     *histories.TABLES,
     feature_catalogue.TABLE,
+    btyd.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]

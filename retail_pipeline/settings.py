@@ -404,6 +404,19 @@ class ClusterSettings(_Section):
         return value
 
 
+class ClvSettings(_Section):
+    """What customers will still bring: buy-till-you-die models."""
+
+    calibration_end: date | None = Field(
+        None,
+        description="the last day whose purchases the models are fitted to; the day before core.as_of, or the last day "
+        "of the data, if not set",
+    )
+    time_unit: Literal["day", "week"] = Field("day", description="the unit of time of the models' parameters")
+    least_customers: int = Field(500, ge=50, description="with fewer customers no model is fitted [customers]")
+    least_days: int = Field(180, ge=28, description="with a shorter history no model is fitted [days]")
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -477,6 +490,7 @@ class Settings(BaseSettings):
     anomalies: AnomalySettings = AnomalySettings()
     insights: InsightsSettings = InsightsSettings()
     clusters: ClusterSettings = ClusterSettings()
+    clv: ClvSettings = ClvSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -15,7 +15,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import digamma, gammaln
 
 from retail_pipeline.analytics.btyd.quadrature import beta_nodes, discounted
 from retail_pipeline.analytics.btyd.summaries import Floats, Integers, Summaries, by_count
@@ -61,6 +60,8 @@ class BetaGeometric:
 
     def scores(self, data: Summaries) -> tuple[Floats, Floats]:
         """Each customer's log-likelihood, and its derivatives by the parameters' logarithms [parameters, customers]."""
+        from scipy.special import digamma, gammaln
+
         r, alpha, a, b = astuple(self)
         x, stays = data.x, b + self.c
         log_t, log_last = np.log(alpha + data.T), np.log(alpha + data.t_x)
@@ -152,7 +153,7 @@ def _orders_while_alive(r: float, alpha: Floats, a: float, b: float, t: Floats) 
 
 def rough_rate(data: Summaries) -> float:
     """Purchases by customer and time, as if nobody left."""
-    return max(float(data.weights @ data.x), 0.5) / max(float(data.weights @ data.T), 1.0)
+    return max(float((data.weights * data.x).sum()), 0.5) / max(float((data.weights * data.T).sum()), 1.0)
 
 
 def as_customers(x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> tuple[Integers, Floats, Floats]:  # noqa: N803

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retail_pipeline.analytics.btyd.summaries import Floats
 
@@ -13,8 +14,8 @@ SAMPLE = 20_000
 LOG_LIMIT = 11.5
 """Parameters stay between exp(-this) and exp(this)."""
 NEAR_LIMIT = 0.01
-CONVERGED = 1e-4
-"""Converged when Newton's next step would raise the log-likelihood by no more than this."""
+CONVERGED = 0.01
+"""Converged when Newton's next step would raise the log-likelihood of all customers by no more than this."""
 STEP = 1e-4
 """Of the logarithms, for second derivatives as differences of first ones."""
 NORMAL_QUANTILE = 1.959963984540054
@@ -26,7 +27,8 @@ Objective = Callable[[Floats], tuple[float, Floats]]
 class Data(Protocol):
     """What a model is fitted to: different customers with weights."""
 
-    weights: Floats
+    @property
+    def weights(self) -> Floats: ...
 
     @property
     def customers(self) -> float: ...
@@ -73,8 +75,8 @@ class Fit(Generic[M]):
     values
         These parameters, in the order of the model's letters.
     covariance
-        Of their logarithms, by the second derivatives of the log-likelihood; not a number where those show no peak, as
-        for a parameter at a limit.
+        Of their logarithms, by the second derivatives of the log-likelihood; not a number where those show no peak, and
+        for a parameter at a limit, which the others take as given.
     log_likelihood
         Of all customers, constants that no parameter changes left out as in the papers.
     customers
@@ -98,7 +100,7 @@ class Fit(Generic[M]):
     @property
     def intervals(self) -> tuple[Floats, Floats]:
         """Ends of 95 % intervals, normal on the scale of logarithms, so that they are positive."""
-        width = NORMAL_QUANTILE * np.sqrt(np.diag(self.covariance))
+        width = np.minimum(NORMAL_QUANTILE * np.sqrt(np.diag(self.covariance)), 2 * LOG_LIMIT)
         return np.asarray(self.values * np.exp(-width)), np.asarray(self.values * np.exp(width))
 
 
@@ -120,8 +122,16 @@ def fit(model: type[M], data: Data, starts: Sequence[tuple[float, ...]] | None =
     ValueError
         without customers.
     """
+    import scipy.optimize  # noqa: F401  (its threads are bounded only once they are there)
+    from threadpoolctl import threadpool_limits
+
     if not data.customers:
         raise ValueError("A model cannot be fitted to no customers.")
+    with threadpool_limits(limits=1):  # for four numbers, threads of a BLAS cost a hundred times what they save
+        return _fit(model, data, starts)
+
+
+def _fit(model: type[M], data: Data, starts: Sequence[tuple[float, ...]] | None) -> Fit[M]:
     small = data.sample(SAMPLE) if len(data.weights) > SAMPLE else data
     of_all, of_few = _objective(model, data), _objective(model, small)
     climbed = [_climb(of_few, np.log(start)) for start in starts or model.starts(small)]
@@ -129,16 +139,17 @@ def fit(model: type[M], data: Data, starts: Sequence[tuple[float, ...]] | None =
     place = _finish(of_all, best, _hessian(of_few, best))
     value, gradient = of_all(place)
     hessian = _hessian(of_all, place)
-    covariance = np.full((len(place), len(place)), np.nan)
     inner = np.abs(place) < LOG_LIMIT - NEAR_LIMIT
-    if inner.all() and _has_peak(hessian):
-        covariance = np.linalg.inv(hessian) / data.customers
-        converged = 0.5 * data.customers * float(gradient @ np.linalg.solve(hessian, gradient)) < CONVERGED
-    else:
-        # at a limit, only what may still move counts
-        converged = bool(np.abs(gradient[inner]).max(initial=0.0) < CONVERGED)
-    values = np.exp(place)
-    return Fit(model(*values.tolist()), values, covariance, -value * data.customers, data.customers, bool(converged))
+    covariance, gain = _curvature(hessian, gradient, inner)
+    values, customers = np.exp(place), data.customers
+    return Fit(
+        model=model(*values.tolist()),
+        values=values,
+        covariance=covariance / customers,
+        log_likelihood=-value * customers,
+        customers=customers,
+        converged=gain * customers < CONVERGED,
+    )
 
 
 def bootstrap(fitted: Fit[M], data: Data, *, resamples: int = 200, seed: int = 1) -> Floats:
@@ -147,19 +158,26 @@ def bootstrap(fitted: Fit[M], data: Data, *, resamples: int = 200, seed: int = 1
     Customers are drawn with replacement; quantiles of a column make an interval that does not rest on normality, and
     the rows as a whole carry over to anything that is predicted.
     """
-    rng, start = np.random.default_rng(seed), [tuple(fitted.values.tolist())]
+    import scipy.optimize  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    rng, start = np.random.default_rng(seed), np.log(fitted.values)
     drawn = (data.resample(rng) for _ in range(resamples))
-    return np.array([np.exp(_climb(_objective(type(fitted.model), one), np.log(start[0]))) for one in drawn])
+    with threadpool_limits(limits=1):
+        return np.array([np.exp(_climb(_objective(type(fitted.model), one), start)) for one in drawn])
 
 
 def _objective(model: type[M], data: Data) -> Objective:
-    """The mean negative log-likelihood of a customer with its gradient, by the parameters' logarithms."""
+    """The mean negative log-likelihood of a customer with its gradient, by the parameters' logarithms.
+
+    Summed up by numpy itself: the sums of a BLAS differ with the number of its threads.
+    """
     share = data.weights / data.customers
 
     def objective(place: Floats) -> tuple[float, Floats]:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             each, scores = model(*np.exp(place).tolist()).scores(data)
-            value, gradient = -float(share @ each), -(scores @ share)
+            value, gradient = -float((share * each).sum()), -(scores * share).sum(axis=1)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             return np.inf, np.zeros(len(place))
         return value, gradient
@@ -200,6 +218,20 @@ def _hessian(objective: Objective, place: Floats) -> Floats:
     steps = STEP * np.eye(len(place))
     rows = np.array([(objective(place + step)[1] - objective(place - step)[1]) / (2 * STEP) for step in steps])
     return np.asarray((rows + rows.T) / 2)
+
+
+def _curvature(hessian: Floats, gradient: Floats, inner: NDArray[np.bool_]) -> tuple[Floats, float]:
+    """A customer's covariance of the logarithms, and what Newton's next step would gain.
+
+    Parameters at a limit are taken as given. Where the likelihood shows no peak, nothing is known of the covariance,
+    and the gradient itself, for a step of one, is the gain.
+    """
+    covariance = np.full(hessian.shape, np.nan)
+    block, slope = hessian[np.ix_(inner, inner)], gradient[inner]
+    if not len(slope) or not _has_peak(block):
+        return covariance, float(np.abs(slope).sum())
+    covariance[np.ix_(inner, inner)] = np.linalg.inv(block)
+    return covariance, 0.5 * float(slope @ np.linalg.solve(block, slope))
 
 
 def _has_peak(hessian: Floats) -> bool:

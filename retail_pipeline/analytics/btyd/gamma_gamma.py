@@ -5,7 +5,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import digamma, gammaln
 
 from retail_pipeline.analytics.btyd.summaries import Floats
 
@@ -92,11 +91,13 @@ class GammaGamma:
     @classmethod
     def starts(cls, data: Spends) -> list[tuple[float, ...]]:
         """Such that the mean is the observed one, for even and for uneven customers."""
-        mean = float(data.weights @ data.mean) / data.customers
+        mean = float((data.weights * data.mean).sum()) / data.customers
         return [(p, q, mean * (q - 1) / p) for p, q in ((2.0, 3.0), (6.0, 6.0), (1.0, 1.5))]
 
     def scores(self, data: Spends) -> tuple[Floats, Floats]:
         """Each customer's log-likelihood, and its derivatives by the parameters' logarithms [parameters, customers]."""
+        from scipy.special import digamma, gammaln
+
         p, q, v = astuple(self)
         x, mean = data.x, data.mean
         shape, sum_ = p * x, x * mean

@@ -5,7 +5,6 @@ from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import digamma, exprel, gammaln
 
 from retail_pipeline.analytics.btyd.beta_geometric import as_customers, rough_rate
 from retail_pipeline.analytics.btyd.quadrature import LEAST_WEIGHT, discounted, legendre_nodes
@@ -56,7 +55,7 @@ class ParetoNbd:
     @classmethod
     def starts(cls, data: Summaries) -> list[tuple[float, ...]]:
         """Rates as observed, with lifetimes about as long as the observation or much longer."""
-        rate, span = rough_rate(data), max(float(data.weights @ data.T) / data.customers, 1.0)
+        rate, span = rough_rate(data), max(float((data.weights * data.T).sum()) / data.customers, 1.0)
         shapes = ((0.5, 0.5, 0.5), (1.0, 1.0, 4.0))
         return [(r, r / rate, s, times * span) for r, s, times in shapes]
 
@@ -67,6 +66,8 @@ class ParetoNbd:
 
     def scores(self, data: Summaries) -> tuple[Floats, Floats]:
         """Each customer's log-likelihood, and its derivatives by the parameters' logarithms [parameters, customers]."""
+        from scipy.special import digamma, gammaln
+
         r, alpha, s, beta = astuple(self)
         x, until = data.x, data.T
         log_left, means = self._left(data)
@@ -123,6 +124,8 @@ class ParetoNbd:
 
         It is beta / (s-1) [1 - (beta/(beta+t))^(s-1)], written so that s = 1 is no exception.
         """
+        from scipy.special import exprel
+
         log = np.log1p(t / beta)
         return np.asarray(beta * log * exprel(-(self.s - 1) * log))
 
