@@ -4,7 +4,7 @@ import dagster as dg
 
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
-from retail_pipeline.assets.customers import clusters, feature_catalogue, histories
+from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import insights, reports
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
@@ -42,6 +42,7 @@ FRAME_TABLES: list[FrameTable] = [
     *histories.TABLES,
     feature_catalogue.TABLE,
     btyd.TABLE,
+    lifetime_value.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]

@@ -10,7 +10,7 @@ import tomllib
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -49,6 +49,7 @@ CRON_FIELD = re.compile(f"{CRON_PART}(,{CRON_PART})*")
 BYTES = {"KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40, "PiB": 2.0**50, "EiB": 2.0**60}
 LEAST_MEMORY_MIB = 190  # 200 MB, as DuckDB rounds it down
 
+Number = TypeVar("Number", int, float)
 FOUR_NUMBERS = "it must be four rising numbers, as in [30, 60, 90, 180]"
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 A_DATE = "it must be a date, as in 2011-12-10"
@@ -151,7 +152,15 @@ def _names(items: object) -> object:
     return list(dict.fromkeys(names)) if all(isinstance(name, str) for name in names) else names
 
 
-def _strictly_rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
+def _list_of_days(items: object) -> object:
+    """The numbers in a list or text."""
+    days = _split_text(items)
+    if not isinstance(days, (list, tuple)) or not days:
+        raise ValueError("it must be a list of rising whole numbers, as in [30, 90, 365]")
+    return days
+
+
+def _strictly_rising(thresholds: tuple[Number, ...]) -> tuple[Number, ...]:
     if any(after <= before for before, after in pairwise(thresholds)):
         raise ValueError("thresholds must rise from left to right")
     return thresholds
@@ -164,6 +173,9 @@ RawField = Literal[
 ]  # fmt: skip
 Header = str | tuple[str, ...]
 Share = Annotated[float, Field(ge=0, le=1)]
+HorizonDays = Annotated[
+    tuple[Annotated[int, Field(gt=0, le=3_650)], ...], BeforeValidator(_list_of_days), AfterValidator(_strictly_rising)
+]
 FourThresholds = Annotated[
     tuple[float, float, float, float], BeforeValidator(_split_text), AfterValidator(_strictly_rising)
 ]
@@ -411,6 +423,9 @@ class ClvSettings(_Section):
         None,
         description="the last day whose purchases the models are fitted to; the day before core.as_of, or the last day "
         "of the data, if not set",
+    )
+    horizon_days: HorizonDays = Field(
+        (30, 90, 365), description="the times to come for which customers' orders and value are predicted [days]"
     )
     time_unit: Literal["day", "week"] = Field("day", description="the unit of time of the models' parameters")
     least_customers: int = Field(500, ge=50, description="with fewer customers no model is fitted [customers]")

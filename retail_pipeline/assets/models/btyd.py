@@ -73,6 +73,18 @@ class Fitted:
     end: date
     models: dict[str, dict[str, Any]]
 
+    def order_model(self, name: str) -> BgNbd | MbgNbd | ParetoNbd:
+        """A model of orders with its parameters."""
+        model = ORDER_MODELS[name]
+        return model(*self._values(name, model.letters()))
+
+    def spend_model(self) -> GammaGamma | None:
+        """The model of spend; None where nobody came again."""
+        return GammaGamma(*self._values(SPEND_MODEL, GammaGamma.letters())) if SPEND_MODEL in self.models else None
+
+    def _values(self, name: str, letters: tuple[str, ...]) -> list[float]:
+        return [float(self.models[name]["parameters"][letter]["value"]) for letter in letters]
+
 
 def made_by(settings: Settings) -> str:
     """A hash of the code and settings that the models depend on: with other ones they are fitted anew."""
@@ -132,7 +144,8 @@ def _rows(fitted: Fitted, name: str, told: Mapping[str, Any]) -> list[dict[str, 
         "converged": told["converged"],
         "saved_model": fitted.id,
     }
-    return [{**of_model, "parameter": letter, **of_letter} for letter, of_letter in told["parameters"].items()]
+    letters = GammaGamma.letters() if name == SPEND_MODEL else ORDER_MODELS[name].letters()
+    return [{**of_model, "parameter": letter, **told["parameters"][letter]} for letter in letters]
 
 
 def _usable(warehouse: Warehouse) -> tuple[Fitted | None, str]:

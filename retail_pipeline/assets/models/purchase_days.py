@@ -42,11 +42,17 @@ class Extent:
 
 def calibration_end(warehouse: Warehouse) -> date | None:
     """The last day whose purchases count, never one that ``core.as_of`` leaves out; None without data."""
-    settings = warehouse.settings
+    last, end, as_of = last_day(warehouse), warehouse.settings.clv.calibration_end, warehouse.settings.core.as_of
+    if last is None or end is None:
+        return last
+    return min(end, last) if as_of else end
+
+
+def last_day(warehouse: Warehouse) -> date | None:
+    """The last day of which all is known: the day before ``core.as_of``, or the last of the data; None without data."""
     last: date | None = warehouse.value("select max(order_date) from core.order_lines")
-    before = settings.core.as_of and settings.core.as_of - timedelta(days=1)
-    end = settings.clv.calibration_end or before or last
-    return min(end, before) if last and end and before else last and end
+    as_of = warehouse.settings.core.as_of
+    return as_of - timedelta(days=1) if as_of and last else last
 
 
 def extent(warehouse: Warehouse) -> Extent:
@@ -74,6 +80,11 @@ def repeat_spends(warehouse: Warehouse, end: date) -> "pd.DataFrame":
         f"select x, cast(repeat_spend as double) / x as mean from ({CUSTOMERS}) where x > 0 order by all",
         end,
     )
+
+
+def customers_as_of(warehouse: Warehouse, end: date) -> "pd.DataFrame":
+    """Every customer as of the end of a day, ordered by ``customer_id``: the columns of the query above."""
+    return _read(warehouse, f"from ({CUSTOMERS}) order by customer_id", end)
 
 
 def _read(warehouse: Warehouse, query: str, end: date) -> "pd.DataFrame":

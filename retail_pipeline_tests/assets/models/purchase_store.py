@@ -1,7 +1,7 @@
 """A store whose customers' orders are given, for the tables of models."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -58,11 +58,16 @@ class PurchaseStore:
         return self.warehouse
 
     def give(self, states: list[dict[str, Any]]) -> None:
-        """Replace the states of orders, and the order lines by one each."""
+        """Replace the states of orders, and what else tells of them: the lines by one each, and the features."""
         frame = pd.DataFrame(states, columns=list(STATES))
         lines = frame[["order_date"]]
         self._write("customers.order_states", frame, STATES)
         self._write("core.order_lines", lines, {"order_date": "date"})
+        kept = frame[frame["known_until"].isna() & (frame["lines"] > 0)]
+        features = kept.groupby("customer_id", as_index=False).agg(total_spend=("amount", "sum"))
+        as_of = None if frame.empty else max(frame["order_date"]) + timedelta(days=1)
+        types = {"customer_id": "varchar", "total_spend": "decimal(18, 4)", "as_of": "date"}
+        self._write("customers.features", features.assign(as_of=as_of), types)
 
     def build(self, *tables: FrameTable, training: bool = False) -> Warehouse:
         """Tables of models, checked."""

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from retail_pipeline.assets.models.purchase_days import calibration_end, extent, grouped_purchases, repeat_spends
+from retail_pipeline.assets.models.purchase_days import (
+    calibration_end,
+    customers_as_of,
+    extent,
+    grouped_purchases,
+    repeat_spends,
+)
 from retail_pipeline.home import Home
 from retail_pipeline_tests.assets.models.purchase_store import PurchaseStore, standing
 
@@ -73,6 +79,12 @@ def test_equal_customers_are_counted_together(store: PurchaseStore) -> None:
 def test_extent_says_how_many_and_how_long(store: PurchaseStore) -> None:
     there = extent(store.warehouse)
     assert (there.end, there.customers, there.days) == (date(2024, 3, 15), 2, 15)  # nothing of bert's is left
+
+
+def test_customers_are_told_one_by_one_as_of_any_day(store: PurchaseStore) -> None:
+    rows = customers_as_of(store.warehouse, MARCH_10)
+    assert rows["customer_id"].tolist() == ["anna", "bert", "cora"]
+    assert rows.iloc[0].tolist() == ["anna", 2, 7, 9, 17.5, 12.5]
 
 
 @pytest.mark.parametrize(
