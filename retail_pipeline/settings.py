@@ -10,7 +10,7 @@ import tomllib
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -49,8 +49,8 @@ CRON_FIELD = re.compile(f"{CRON_PART}(,{CRON_PART})*")
 BYTES = {"KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40, "PiB": 2.0**50, "EiB": 2.0**60}
 LEAST_MEMORY_MIB = 190  # 200 MB, as DuckDB rounds it down
 
-Number = TypeVar("Number", int, float)
 FOUR_NUMBERS = "it must be four rising numbers, as in [30, 60, 90, 180]"
+RISING_DAYS = "it must be a list of rising whole numbers, as in [30, 90, 365]"
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 A_DATE = "it must be a date, as in 2011-12-10"
 A_NUMBER = "it must be a number"
@@ -156,11 +156,17 @@ def _list_of_days(items: object) -> object:
     """The numbers in a list or text."""
     days = _split_text(items)
     if not isinstance(days, (list, tuple)) or not days:
-        raise ValueError("it must be a list of rising whole numbers, as in [30, 90, 365]")
+        raise ValueError(RISING_DAYS)
     return days
 
 
-def _strictly_rising(thresholds: tuple[Number, ...]) -> tuple[Number, ...]:
+def _rising_days(days: tuple[int, ...]) -> tuple[int, ...]:
+    if any(after <= before for before, after in pairwise(days)):
+        raise ValueError(RISING_DAYS)
+    return days
+
+
+def _strictly_rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
     if any(after <= before for before, after in pairwise(thresholds)):
         raise ValueError("thresholds must rise from left to right")
     return thresholds
@@ -174,7 +180,7 @@ RawField = Literal[
 Header = str | tuple[str, ...]
 Share = Annotated[float, Field(ge=0, le=1)]
 HorizonDays = Annotated[
-    tuple[Annotated[int, Field(gt=0, le=3_650)], ...], BeforeValidator(_list_of_days), AfterValidator(_strictly_rising)
+    tuple[Annotated[int, Field(gt=0, le=3_650)], ...], BeforeValidator(_list_of_days), AfterValidator(_rising_days)
 ]
 FourThresholds = Annotated[
     tuple[float, float, float, float], BeforeValidator(_split_text), AfterValidator(_strictly_rising)

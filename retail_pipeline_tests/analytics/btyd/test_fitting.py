@@ -145,6 +145,28 @@ def test_where_nobody_ever_leaves_the_limit_is_told_without_errors() -> None:
     assert fitted.converged
 
 
+ALIKE = {
+    "nobody came again": (0, 0, [30, 90, 200]),
+    "a purchase every day": (200, 200, 200),
+    "all the same": (3, 30, 200),
+    "nobody after the second day": (2, 2, 300),
+    "thousands of purchases": ([10, 900, 3_000], 700, 730),
+}
+
+
+@pytest.mark.parametrize("model", [BgNbd, MbgNbd, ParetoNbd], ids=by_name)
+@pytest.mark.parametrize("told", ALIKE.values(), ids=ALIKE.keys())
+def test_strange_customers_lead_to_finite_parameters(
+    model: type[BgNbd], told: tuple[int | list[int], int, int | list[int]]
+) -> None:
+    x, t_x, total = (np.resize(values, 600) for values in told)
+    fitted = fit(model, summarise(x, t_x, total))
+    assert (fitted.values > 0).all()
+    assert np.isfinite(fitted.values).all()
+    assert np.isfinite(fitted.log_likelihood)
+    assert np.isfinite(fitted.model.conditional_expected_orders(365, x, t_x, total)).all()
+
+
 def test_nobody_is_no_data() -> None:
     with pytest.raises(ValueError, match="no customers"):
         fit(BgNbd, summarise([], [], []))
