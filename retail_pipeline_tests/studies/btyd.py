@@ -1,11 +1,14 @@
 """Whether buy-till-you-die models find the truth of simulated shops, and what a million customers cost.
 
-``python -m retail_pipeline_tests.studies.btyd [coverage] [million]``.
+``python -m retail_pipeline_tests.studies.btyd [coverage] [million] [holdout]``.
 
 *coverage*: of shops of the simulator's preset ``btyd`` (BG/NBD with gamma-gamma orders, 20,000 customers, two years),
 in how many the 95 % intervals hold the parameters that the shop was made with, and how far off the estimates are.
 Once with a purchase for each order at its time, as the model has it, and once with one for each day on which a
 customer bought, as ``models.btyd_parameters`` has it: of two orders on a day it sees one, and no hours.
+
+*holdout*: fitted to the days of UCI Online Retail until two days in 2011, what the models expected of the 90 days
+after, and what came; beside them what each customer bought in the 90 days before, and the mean of all.
 
 *million*: CPU seconds to summarise, fit and predict customers of that shop, drawn directly.
 """
@@ -15,6 +18,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,8 +33,13 @@ from retail_pipeline.analytics.btyd.mbg_nbd import MbgNbd
 from retail_pipeline.analytics.btyd.outlook import Histories, outlook
 from retail_pipeline.analytics.btyd.pareto_nbd import ParetoNbd
 from retail_pipeline.analytics.btyd.summaries import Floats, summarise
+from retail_pipeline.assets.models.purchase_days import customers_as_of
+from retail_pipeline.home import Home
 from retail_pipeline.simulator import preset, simulate_store
 from retail_pipeline.simulator.parameters import StoreParameters
+from retail_pipeline_tests.real_data import ONLINE_RETAIL
+from retail_pipeline_tests.stores import opened, write_drop
+from retail_pipeline_tests.tables import build_tables
 
 T = TypeVar("T")
 EVENTS = {
@@ -134,6 +143,42 @@ def million(customers: int) -> None:
     print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 
 
+def holdout(days: int = 90) -> None:
+    """Expectations against what came."""
+    with tempfile.TemporaryDirectory(prefix="retail-study-") as folder:
+        home = Home(Path(folder)).create()
+        write_drop(home, ONLINE_RETAIL.name, ONLINE_RETAIL.read_bytes())
+        with opened(home) as warehouse:
+            build_tables(warehouse, ("core", "customers.undone_lines", "customers.order_states"))
+            for end in (date(2011, 6, 10), date(2011, 9, 10)):
+                customers = customers_as_of(warehouse, end)
+                earlier, later = (
+                    customers_as_of(warehouse, end + timedelta(days=step)).set_index("customer_id")["x"]
+                    for step in (-days, days)
+                )
+                x = customers.set_index("customer_id")["x"]
+                came = (later.reindex(x.index) - x).fillna(0).clip(lower=0)
+                lately = (x - earlier.reindex(x.index)).fillna(x + 1).clip(lower=0)
+                _compare(end, customers, came.to_numpy(dtype=np.float64), lately.to_numpy(dtype=np.float64), days)
+
+
+def _compare(end: date, customers: pd.DataFrame, came: Floats, lately: Floats, days: int) -> None:
+    x, t_x, total = (customers[name].to_numpy(dtype=np.float64) for name in ("x", "t_x_days", "total_days"))
+    expected: dict[str, Floats] = {
+        model.__name__: fit(model, summarise(x, t_x, total)).model.conditional_expected_orders(days, x, t_x, total)
+        for model in (BgNbd, MbgNbd, ParetoNbd)
+    }
+    expected["as before"] = lately
+    expected["mean of all"] = np.full(len(x), days * x.sum() / total.sum())
+    print(f"\n{len(x):,} customers until {end}: {came.sum():,.0f} repeat days in the {days} days after")
+    for title, orders in expected.items():
+        order = pd.Series(orders).corr(pd.Series(came), method="spearman") if np.ptp(orders) > 1e-9 else 0.0
+        error = np.abs(orders - came).mean()
+        print(
+            f"  {title:12} expected {orders.sum():7,.0f}, mean absolute error {error:.3f}, rank correlation {order:.3f}"
+        )
+
+
 def _timed(title: str, work: Callable[[], T]) -> T:
     began = time.process_time()
     done = work()
@@ -160,7 +205,7 @@ def _drawn(model: BgNbd, customers: int, *, days: int) -> tuple[Floats, Floats, 
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m retail_pipeline_tests.studies.btyd", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="coverage, million [the first]")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="coverage, million, holdout [the first]")
     parser.add_argument("--seeds", type=int, default=50, help="shops")
     parser.add_argument("--alpha", type=float, help="of the shops; a larger one makes slower customers [days]")
     parser.add_argument("--customers", type=int, default=1_000_000, help="customers of the million")
@@ -168,6 +213,8 @@ def main() -> None:
     for part in given.parts or ["coverage"]:
         if part == "coverage":
             coverage(range(1, 1 + given.seeds), given.alpha)
+        elif part == "holdout":
+            holdout()
         elif part == "million":
             million(given.customers)
         else:

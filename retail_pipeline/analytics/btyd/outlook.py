@@ -78,6 +78,23 @@ def outlook(model: OrderModel, spend: GammaGamma | None, customers: Histories, t
     return Outlook(alive, orders, value, lower, upper)
 
 
+def residual_value(
+    model: OrderModel, spend: GammaGamma, customers: Histories, *, yearly_discount: float, year: float
+) -> Floats:
+    """What each customer brings in all time after T, in today's money.
+
+    Parameters
+    ----------
+    yearly_discount
+        0.15 if what comes in a year is worth 1 / 1.15 of it.
+    year
+        How many units of time a year has.
+    """
+    rate = np.log1p(yearly_discount) / year
+    each = spend.expected_spend(customers.valued, customers.mean)
+    return np.asarray(model.discounted_orders(rate, customers.x, customers.t_x, customers.T) * each)
+
+
 class _Futures:
     """Drawn futures, as tables by the number of orders."""
 

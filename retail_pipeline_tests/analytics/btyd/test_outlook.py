@@ -6,7 +6,7 @@ import pytest
 from retail_pipeline.analytics.btyd.bg_nbd import BgNbd
 from retail_pipeline.analytics.btyd.gamma_gamma import GammaGamma
 from retail_pipeline.analytics.btyd.mbg_nbd import MbgNbd
-from retail_pipeline.analytics.btyd.outlook import Histories, OrderModel, outlook
+from retail_pipeline.analytics.btyd.outlook import Histories, OrderModel, outlook, residual_value
 from retail_pipeline.analytics.btyd.pareto_nbd import ParetoNbd
 from retail_pipeline.analytics.btyd.summaries import Floats
 from retail_pipeline_tests.analytics.btyd.populations import drawn
@@ -77,6 +77,15 @@ def test_without_a_model_of_spend_orders_are_told_alone() -> None:
     told = outlook(MODELS[0], None, customers, 40)
     assert np.isfinite(told.orders).all()
     assert np.isnan(told.value).all()
+
+
+def test_residual_value_is_what_a_long_time_brings_each_year_worth_less() -> None:
+    customers, _ = histories(MODELS[2], 6)
+    found = residual_value(MODELS[2], SPEND, customers, yearly_discount=0.15, year=52)
+    told, times = (customers.x, customers.t_x, customers.T), np.arange(0, 52 * 40, 8.0)
+    reached = [MODELS[2].conditional_expected_orders(t, *told) for t in times]
+    orders = (np.diff(reached, axis=0) * 1.15 ** (-(times[1:] - 4) / 52)[:, None]).sum(axis=0)
+    assert found == pytest.approx(orders * SPEND.expected_spend(customers.valued, customers.mean), rel=0.01)
 
 
 def test_nobody_has_no_outlook() -> None:
