@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from retail_pipeline.warehouse.warehouse import Warehouse
 
@@ -66,27 +66,19 @@ def extent(warehouse: Warehouse) -> Extent:
 
 def grouped_purchases(warehouse: Warehouse, end: date) -> "pd.DataFrame":
     """Different customers by ``x``, ``t_x_days`` and ``total_days``, with how many ``customers`` are so."""
-    return _read(
-        warehouse,
+    return warehouse.read(
         f"select x, t_x_days, total_days, count(*) as customers from ({CUSTOMERS}) group by all order by all",
-        end,
+        {"end": end},
     )
 
 
 def repeat_spends(warehouse: Warehouse, end: date) -> "pd.DataFrame":
     """The repeat days ``x`` of customers who have any, and their mean value ``mean`` [reporting currency]."""
-    return _read(
-        warehouse,
-        f"select x, cast(repeat_spend as double) / x as mean from ({CUSTOMERS}) where x > 0 order by all",
-        end,
+    return warehouse.read(
+        f"select x, cast(repeat_spend as double) / x as mean from ({CUSTOMERS}) where x > 0 order by all", {"end": end}
     )
 
 
 def customers_as_of(warehouse: Warehouse, end: date) -> "pd.DataFrame":
     """Every customer as of the end of a day, ordered by ``customer_id``: the columns of the query above."""
-    return _read(warehouse, f"from ({CUSTOMERS}) order by customer_id", end)
-
-
-def _read(warehouse: Warehouse, query: str, end: date) -> "pd.DataFrame":
-    bound: dict[str, Any] = {"end": end}
-    return warehouse.read(query, bound)
+    return warehouse.read(f"from ({CUSTOMERS}) order by customer_id", {"end": end})

@@ -97,6 +97,26 @@ def test_the_table_holds_what_the_models_find_in_the_customers(fitted: PurchaseS
     assert (one["customers"], one["time_unit"], one["calibration_end"], one["converged"]) == (400, "day", end, True)
 
 
+def test_cdnow_gives_the_published_parameters(cdnow: Path, home: Home) -> None:
+    store = PurchaseStore(home, "[clv]\ncalibration_end = 1997-09-30\ntime_unit = 'week'\n")
+    try:
+        lines = [line.split() for line in cdnow.read_text().splitlines()]
+        days = [f"{day[:4]}-{day[4:6]}-{day[6:]}" for _, _, day, _, _ in lines]
+        given = [(line[1], date.fromisoformat(day), float(line[4])) for line, day in zip(lines, days, strict=True)]
+        store.give(standing(given))
+        store.build(TABLE)
+        published = {
+            "bg_nbd": (0.243, 4.414, 0.793, 2.426),
+            "mbg_nbd": (0.525, 6.183, 0.891, 1.614),
+            "pareto_nbd": (0.553, 10.578, 0.606, 11.668),
+            "gamma_gamma": (6.25, 3.744, 15.444),
+        }
+        for model, values in published.items():
+            assert list(parameters(store, model).values()) == pytest.approx(values, abs=0.0011)
+    finally:
+        store.close()
+
+
 def test_every_model_has_its_letters(fitted: PurchaseStore) -> None:
     for model, letters in LETTERS.items():
         assert list(parameters(fitted, model)) == letters
