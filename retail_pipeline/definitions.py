@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from retail_pipeline.assets.baskets import checks as baskets_checks
+from retail_pipeline.assets.baskets import mining
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value
@@ -28,6 +30,7 @@ CHECKS: list[TableCheck] = [
     *core_checks.CHECKS,
     *sales_checks.CHECKS,
     *customers_checks.CHECKS,
+    *baskets_checks.CHECKS,
     *models_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
@@ -40,6 +43,7 @@ FRAME_TABLES: list[FrameTable] = [
     root_causes.TABLE,
     *clusters.TABLES,
     *histories.TABLES,
+    *mining.TABLES,
     feature_catalogue.TABLE,
     btyd.TABLE,
     lifetime_value.TABLE,

@@ -47,3 +47,21 @@ class SelectionError(RetailPipelineError):
 
 class SimulationError(RetailPipelineError):
     """A synthetic shop could not be written."""
+
+
+class TooManyItemsetsError(RetailPipelineError):
+    """More itemsets are frequent, or make more rules, than the settings allow.
+
+    Attributes
+    ----------
+    found
+        How many had been found when the search stopped.
+    """
+
+    def __init__(self, found: int, most: int, things: str = "itemsets") -> None:
+        super().__init__(
+            f"More than baskets.most_{things} = {most:,} {things} come of baskets.min_support: there were {found:,} "
+            "when the search stopped. Raise baskets.min_support, set baskets.max_length, or raise "
+            f"baskets.most_{things}."
+        )
+        self.found = found

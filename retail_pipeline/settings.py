@@ -422,6 +422,53 @@ class ClusterSettings(_Section):
         return value
 
 
+class BasketSettings(_Section):
+    """What goes together in an order."""
+
+    items: Literal["product", "category", "description"] = Field(
+        "product",
+        description="what is counted: 'product' (product_id), 'category', or 'description' (the name as it was "
+        "exported, letter by letter)",
+    )
+    guests: bool = Field(True, description="whether orders of unknown customers are baskets")
+    least_items: int = Field(1, ge=1, description="different products in a basket, at least [products]")
+    most_items: int | None = Field(
+        None,
+        ge=1,
+        description="of a basket with more items only those are taken that most baskets hold; all if not set [items]",
+    )
+    min_support: float = Field(
+        0.01, gt=0, le=1, description="an itemset is frequent if this share of baskets holds it [share]"
+    )
+    min_orders: int | None = Field(
+        None, ge=1, description="instead of min_support: if so many baskets hold it [orders]"
+    )
+    max_length: int | None = Field(
+        None, ge=1, description="items in an itemset, at most; any number if not set [items]"
+    )
+    most_itemsets: int = Field(1_000_000, ge=1, description="mining stops with an error above so many [itemsets]")
+    min_confidence: Share = Field(0.3, description="a rule holds for this share of the baskets with its antecedents")
+    min_lift: float = Field(
+        1.2,
+        ge=0,
+        description="a rule's consequents are so many times as frequent with its antecedents as in all baskets",
+    )
+    single_consequent: bool = Field(False, description="whether rules have one consequent only")
+    most_rules: int = Field(
+        2_000_000, ge=1, description="an error above so many rules, weak ones included, that itemsets make [rules]"
+    )
+    later_share: float = Field(
+        0.25,
+        gt=0,
+        lt=1,
+        description="rules of the earlier weeks are tried on this share of weeks, the last, for later_lift [share]",
+    )
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=1, description="rules and pairs are significant if no larger share of such is chance [share]"
+    )
+    associations: int = Field(100, ge=0, description="pairs in product_associations, the strongest [pairs]")
+
+
 class ClvSettings(_Section):
     """What customers will still bring: buy-till-you-die models."""
 
@@ -511,6 +558,7 @@ class Settings(BaseSettings):
     anomalies: AnomalySettings = AnomalySettings()
     insights: InsightsSettings = InsightsSettings()
     clusters: ClusterSettings = ClusterSettings()
+    baskets: BasketSettings = BasketSettings()
     clv: ClvSettings = ClvSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()

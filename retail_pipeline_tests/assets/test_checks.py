@@ -17,6 +17,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
+from retail_pipeline_tests.assets.baskets.corruptions import CORRUPTIONS as BASKET_CORRUPTIONS
 from retail_pipeline_tests.assets.customers.corruptions import CORRUPTIONS as CLUSTER_CORRUPTIONS
 from retail_pipeline_tests.assets.models.corruptions import CORRUPTIONS as MODEL_CORRUPTIONS
 from retail_pipeline_tests.assets.sales.corruptions import CORRUPTIONS as SALES_CORRUPTIONS
@@ -36,12 +37,14 @@ CANONICAL_LINES = [
     ["7", "2024-05-31 17:45:00", "anna", "P", "Pen", 1, "2", "France"],
     ["8", "2024-06-01 17:45:00", "anna", "P", "Pen", -1, "2", "France"],
     ["9", "2024-06-02 17:45:00", "bert", "Q", "Pot", 5, "3", "France"],
+    ["9", "2024-06-02 17:45:00", "bert", "P", "Pen", 1, "2", "France"],
 ]
 
 TABLES = {**SQL_TABLES, **{table.name: table for table in FRAME_TABLES}}
 
 CORRUPTIONS: dict[str, list[str]] = {
     **SALES_CORRUPTIONS,
+    **BASKET_CORRUPTIONS,
     "decisions.insights:key_is_unique": ["insert into decisions.insights from decisions.insights limit 1"],
     "decisions.insights:evidence_is_one_row": [
         "update decisions.insights set evidence = 'select 1 where false' where rank = 1",

@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retail_pipeline.analytics.baskets.itemsets import Search, mine
+from retail_pipeline.assets.baskets.baskets_read import read_baskets
 from retail_pipeline.assets.customers.features_as_of import features_as_of
 from retail_pipeline.assets.models.purchase_days import customers_as_of
 from retail_pipeline.definitions import CHECKS
@@ -410,3 +412,38 @@ def test_the_features_history_of_online_retail_is_what_was_known_at_each_months_
         """
     )
     assert differing == 0
+
+
+@pytest.mark.parametrize(("support", "itemsets", "singles"), [(0.01, 973, 620), (0.002, 36_309, 2_061)])
+def test_itemsets_by_description_are_those_counted_elsewhere(
+    gross: Warehouse, monkeypatch: pytest.MonkeyPatch, support: float, itemsets: int, singles: int
+) -> None:
+    chosen = {"items": "description", "guests": False, "min_support": support}
+    baskets_settings = gross.settings.baskets.model_copy(update=chosen)
+    monkeypatch.setattr(gross, "settings", gross.settings.model_copy(update={"baskets": baskets_settings}))
+    baskets = read_baskets(gross)
+    found = mine(baskets.held, Search(baskets.least))
+    assert (len(baskets.days), len(found), len(found.items[0])) == (18_532, itemsets, singles)
+
+
+def test_frequent_products_are_those_that_the_csvs_rows_tell(net: Warehouse, export: list[dict[str, str]]) -> None:
+    orders: defaultdict[str, set[str]] = defaultdict(set)
+    for row in export:
+        product, order = row["StockCode"].strip().upper(), row["InvoiceNo"]
+        is_charge = product in CHARGE_CODES or product.startswith("GIFT")
+        if (
+            int(row["Quantity"]) > 0
+            and Decimal(row["UnitPrice"]) > 0
+            and not order.startswith(("C", "A"))
+            and not is_charge
+        ):
+            orders[product].add(order)
+    baskets = len(set().union(*orders.values()))
+    singles = net.execute(
+        "select itemset[1], orders from baskets.frequent_itemsets where length = 1 order by all"
+    ).fetchall()
+    assert singles == sorted((product, len(held)) for product, held in orders.items() if len(held) / baskets >= 0.01)
+    pairs = net.execute("select itemset, orders from baskets.frequent_itemsets where length > 1").fetchall()
+    assert all(
+        orders_ == len(set.intersection(*(orders[product] for product in itemset))) for itemset, orders_ in pairs
+    )

@@ -21,6 +21,7 @@ from retail_pipeline_tests.real_data import LONG_AGO, ONLINE_RETAIL
 SIMULATED_CUSTOMERS = 28_200
 """Customers of a simulated store with about as many lines as the Online Retail file."""
 CUSTOMERS_OF_A_MILLION_LINES = 52_200
+ITEMSETS = "baskets.frequent_itemsets"
 RFM = ("customers.undone_lines", "customers.order_states", "customers.rfm_scores", "customers.rfm_segments")
 
 
@@ -111,13 +112,13 @@ def drop_daily_files(home: Home, days: int) -> None:
 
 
 def build_all(home: Home) -> None:
-    """Load the drops, build core and RFM, publish; without Dagster."""
+    """Load the drops, build core, RFM and itemsets, publish; without Dagster."""
     from retail_pipeline.warehouse.snapshot import publish
     from retail_pipeline_tests.stores import opened
     from retail_pipeline_tests.tables import build_tables
 
     with opened(home) as warehouse:
-        build_tables(warehouse, ["core", *RFM])
+        build_tables(warehouse, ["core", *RFM, ITEMSETS])
         publish(warehouse, keep=1)
 
 
@@ -186,6 +187,21 @@ def build_and_drop_a_day(home: Home, copies: int) -> None:
     drop_a_day(home)
 
 
+def build_many(home: Home, copies: int) -> None:
+    """Bring a home to the state of built facts, of so many copies of the lines."""
+    drop_many(home, copies)
+    ingest_and_core(home)
+
+
+def build_itemsets(home: Home) -> None:
+    """Read the baskets from the facts, mine them, write the itemsets."""
+    from retail_pipeline_tests.stores import opened
+    from retail_pipeline_tests.tables import build_tables
+
+    with opened(home) as warehouse:
+        build_tables(warehouse, [ITEMSETS])
+
+
 SIMULATOR = ("retail_pipeline.simulator",)
 IMPORTS = ("retail_pipeline_tests.stores", "retail_pipeline_tests.tables")
 
@@ -218,7 +234,7 @@ STAGES = [
     ),
     Stage(
         "times_10",
-        "raw, core, RFM, snapshot, 5.4 million lines",
+        "raw, core, RFM, itemsets, snapshot, 5.4 million lines",
         18,
         lambda home: drop_many(home, 10),
         build_all,
@@ -229,7 +245,7 @@ STAGES = [
     ),
     Stage(
         "times_100",
-        "raw, core, RFM, snapshot, 54 million lines",
+        "raw, core, RFM, itemsets, snapshot, 54 million lines",
         180,
         lambda home: drop_many(home, 100),
         build_all,
@@ -237,6 +253,14 @@ STAGES = [
         imports=IMPORTS,
         most_runs=1,
         is_large=True,
+    ),
+    Stage(
+        "itemsets_10", "itemsets at 1 % of 5.4 million lines, with the read", 6,
+        lambda home: build_many(home, 10), build_itemsets, 10, imports=IMPORTS, most_runs=3, is_large=True,
+    ),
+    Stage(
+        "itemsets_100", "itemsets at 1 % of 54 million lines, with the read", 60,
+        lambda home: build_many(home, 100), build_itemsets, 10, imports=IMPORTS, most_runs=3, is_large=True,
     ),
     Stage(
         "day_10", "a day's drop on 5.4 million lines", 5, lambda home: build_and_drop_a_day(home, 10), build_all, 14,
