@@ -90,7 +90,8 @@ TABLE = FrameTable(
     "the value of a day with orders. Nothing predicted contains what was bought before, and historic_value nothing "
     "predicted. Of customers without a repeat day, or whose repeat days were worth nothing, the mean of all is taken "
     "as the value of a day. Ranges come from 400 futures drawn for each customer, by the same random numbers for all. "
-    "Seasons are not in it. Empty where there are no models.",
+    "Seasons are not in it. Empty where there are no models. It has not been judged beside baselines yet: what its "
+    "models expect of UCI Online Retail, and what came, is in docs/decisions/0014.",
     key=("customer_id", "horizon_days"),
     columns={
         "customer_id": ("varchar", "the customer"),
