@@ -11,7 +11,7 @@ import re
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import pytest
 from retail_pipeline.analytics.baskets.itemsets import Search, mine
 from retail_pipeline.assets.baskets.baskets_read import read_baskets
 from retail_pipeline.assets.customers.features_as_of import features_as_of
+from retail_pipeline.assets.models.purchase_days import customers_as_of
 from retail_pipeline.definitions import CHECKS
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -365,6 +366,23 @@ def test_features_are_those_that_pandas_finds_in_the_csv(
         }
         told = {name: float(found.loc[customer, name]) for name in expected}
         assert told == pytest.approx({name: float(value) for name, value in expected.items()}, rel=1e-4), customer
+
+
+def test_models_of_purchases_see_the_days_counted_in_the_csv(gross: Warehouse, export: list[dict[str, str]]) -> None:
+    end, bought = date(2011, 9, 1), defaultdict[str, dict[date, Decimal]](lambda: defaultdict(Decimal))
+    for row in export:
+        day = datetime.strptime(row["InvoiceDate"], "%m/%d/%Y %H:%M").date()
+        price, quantity = Decimal(row["UnitPrice"]), Decimal(row["Quantity"])
+        if row["CustomerID"] and price > 0 and quantity > 0 and day <= end:
+            bought[row["CustomerID"]][day] += price * quantity
+    told = customers_as_of(gross, end).set_index("customer_id")
+    assert len(told) == len(bought)
+    for customer, days in bought.items():
+        first, last = min(days), max(days)
+        x, t_x, total, spend, repeat_spend = told.loc[customer]
+        assert (x, t_x, total) == (len(days) - 1, (last - first).days, (end - first).days)
+        assert spend == pytest.approx(float(sum(days.values())), abs=1e-3)
+        assert repeat_spend == pytest.approx(float(sum(days.values()) - days[first]), abs=1e-3)
 
 
 def test_the_features_history_of_online_retail_is_what_was_known_at_each_months_end(net: Warehouse) -> None:
