@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from retail_pipeline.assets.baskets import recommendation_checks, recommendations
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories
@@ -26,6 +27,7 @@ CHECKS: list[TableCheck] = [
     *core_checks.CHECKS,
     *sales_checks.CHECKS,
     *customers_checks.CHECKS,
+    *recommendation_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
 
@@ -37,6 +39,7 @@ FRAME_TABLES: list[FrameTable] = [
     root_causes.TABLE,
     *clusters.TABLES,
     *histories.TABLES,
+    *recommendations.TABLES,
     feature_catalogue.TABLE,
     insights.TABLE,
     *reports.TABLES,

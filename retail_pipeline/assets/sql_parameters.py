@@ -29,6 +29,7 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         "least_excess_share": settings.insights.least_excess_share,
         "explains_most_share": settings.insights.explains_most_share,
         **{f"cluster_{name}": value for name, value in settings.clusters.model_dump().items()},
+        **{f"recommendation_{name}": value for name, value in settings.recommendations.model_dump().items()},
     }
 
 

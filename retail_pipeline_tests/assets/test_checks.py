@@ -17,6 +17,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
+from retail_pipeline_tests.assets.baskets.recommendation_corruptions import CORRUPTIONS as OFFER_CORRUPTIONS
 from retail_pipeline_tests.assets.customers.corruptions import CORRUPTIONS as CLUSTER_CORRUPTIONS
 from retail_pipeline_tests.assets.sales.corruptions import CORRUPTIONS as SALES_CORRUPTIONS
 from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, SQL_TABLES, TO_ORDER_LINES, built, online_retail_csv
@@ -272,6 +273,7 @@ CORRUPTIONS: dict[str, list[str]] = {
         "delete from customers.rfm_scores",
     ],
     **CLUSTER_CORRUPTIONS,
+    **OFFER_CORRUPTIONS,
     "customers.rfm_segments:segments_hold_everyone": [
         "update customers.rfm_segments set customers = customers + 1",
         "update customers.rfm_segments set orders = orders + 1",
