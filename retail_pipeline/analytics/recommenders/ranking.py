@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from retail_pipeline.analytics.recommenders.known import Booleans, Codes, Floats, Sparse
 
-BLOCK = 4_000_000
-"""Scores that are worked on at a time: rows x products."""
+BLOCK = 250_000
+"""Scores that are worked on at a time, rows x products: they fit into a processor's cache."""
 NOBODY = -1
 """Stands where there is no product left to recommend."""
 Values = NDArray[np.float32]
