@@ -17,12 +17,12 @@ def block_rows(products: int) -> int:
     return max(1, BLOCK // max(products, 1))
 
 
-def best_of_rows(scores: Floats, count: int) -> tuple[Codes, Values]:
+def best_of_rows(scores: Floats | Values, count: int) -> tuple[Codes, Values]:
     """The products with the highest scores of each row, best first, and their scores.
 
     Scores are compared as float32: what differs by less was equal before the last digit of a sum was lost.
     """
-    values = scores.astype(np.float32)
+    values = scores.astype(np.float32, copy=False)
     rows, products = values.shape
     count = min(count, products)
     if not rows or not count:
@@ -55,12 +55,11 @@ def recommend(
         they are not recommended.
     """
     offered = np.flatnonzero(in_range)
-    told = scores[:, offered]
-    if popularity is None:
-        told = np.where(told > 0, told, -np.inf)
-    else:
-        share = popularity[offered] / max(float(popularity.max(initial=0.0)), 1e-9)
-        told = np.where(told > 0, told, 0.5 * share[None, :] - 1.0)
+    told = scores[:, offered].astype(np.float32)
+    behind = np.full(len(offered), -np.inf)
+    if popularity is not None:
+        behind = 0.5 * popularity[offered] / max(float(popularity.max(initial=0.0)), 1e-9) - 1.0
+    told = np.where(told > 0, told, behind.astype(np.float32)[None, :])
     if own is not None:
         rows, products = own.tocsc()[:, offered].nonzero()
         told[rows, products] = -np.inf

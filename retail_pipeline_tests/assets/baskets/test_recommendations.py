@@ -299,6 +299,19 @@ def test_little_data_leave_what_is_popular_and_say_why(tmp_path: Path) -> None:
         assert [check.find(warehouse).message for check in BUILT if not check.find(warehouse).passed] == []
 
 
+def test_a_choice_made_on_too_little_is_made_anew_once_there_is_more(tmp_path: Path) -> None:
+    home = Home(tmp_path / "young").create()
+    home.settings_file.write_text(QUICK)
+    write_drop(home, "a.csv", online_retail_csv(lines_of_a_shop(LAST_DAY - timedelta(days=115), days=5)))
+    champions = "select distinct model from baskets.recommender_metrics where is_champion and task = 'recommend_14d'"
+    with built(home, only=ONLY) as warehouse:
+        assert rows_of(warehouse, champions) in ([], [{"model": "popularity"}])
+    write_drop(home, "b.csv", online_retail_csv(lines_of_a_shop()))
+    with built(home, only=ONLY) as warehouse:
+        assert reason(home) == "the last one had too little to be measured on"
+        assert rows_of(warehouse, champions) != [{"model": "popularity"}]
+
+
 def test_who_has_everything_is_offered_nothing_new(tmp_path: Path) -> None:
     home = Home(tmp_path / "one").create()
     write_drop(home, "a.csv", online_retail_csv([line("1", "TEA1", LAST_DAY, "C01")]))
