@@ -155,8 +155,8 @@ def without_seed(bought: Sparse, seeds: Codes) -> Sparse:
 def choose(outcomes: Sequence[Outcome], least_customers: int) -> Choice:
     """The champion: the best of all by the earlier windows, if it beats the baselines there and in the last window.
 
-    Ahead means that 95 % of resamples of customers leave a difference above zero. Otherwise the best baseline serves;
-    with too few customers to tell, the most popular products do.
+    Ahead means that the 95 % interval of the difference, by resampled customers, lies above zero. Otherwise the best
+    baseline serves; with too few customers to tell, the most popular products do.
     """
     cases = {
         split: len({name for outcome in outcomes if outcome.split == split for name in outcome.customers})
