@@ -7,6 +7,8 @@ from retail_pipeline.assets.baskets import (
     mining,
     pair_trends,
     product_costs,
+    recommendation_checks,
+    recommendations,
     rule_network,
     stock_partners,
     substitutes,
@@ -42,6 +44,7 @@ CHECKS: list[TableCheck] = [
     *baskets_checks.CHECKS,
     *use_checks.CHECKS,
     *models_checks.CHECKS,
+    *recommendation_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
 
@@ -60,6 +63,7 @@ FRAME_TABLES: list[FrameTable] = [
     bundles.TABLE,
     stock_partners.TABLE,
     rule_network.TABLE,
+    *recommendations.TABLES,
     feature_catalogue.TABLE,
     btyd.TABLE,
     lifetime_value.TABLE,

@@ -468,7 +468,10 @@ class BasketSettings(_Section):
     )
     associations: int = Field(100, ge=0, description="pairs in product_associations, the strongest [pairs]")
     in_range_days: int = Field(
-        60, ge=1, description="bundles and advice on stock are for products that were sold in the last days [days]"
+        60,
+        ge=1,
+        description="a product not sold for more than so many days is out of range: it is not recommended, nor in a "
+        "bundle or advice on stock [days]",
     )
 
 
@@ -551,6 +554,42 @@ class ClvSettings(_Section):
     least_days: int = Field(180, ge=28, description="with a shorter history no model is fitted [days]")
 
 
+class RecommendationSettings(_Section):
+    """What to offer with a product and to a customer."""
+
+    per_product: int = Field(10, ge=1, le=100, description="products recommended with a product, of each kind")
+    per_customer: int = Field(10, ge=1, le=100, description="products recommended to a customer, of each kind")
+    least_together: int = Field(
+        3, ge=1, description="two products go together from so many orders, or customers, with both on"
+    )
+    horizon_days: int = Field(
+        30, ge=1, le=366, description="recommendations are measured on what is bought in so many days after [days]"
+    )
+    windows: int = Field(
+        3, ge=2, le=12, description="they are measured in so many windows; the last one is kept out of the choice"
+    )
+    least_customers: int = Field(
+        100, ge=10, description="with fewer customers (or orders) to measure on, what is popular serves"
+    )
+    sample_customers: int = Field(
+        50_000, ge=100, description="in a training recommenders learn from so many customers at most [customers]"
+    )
+    test_customers: int = Field(
+        5_000, ge=100, description="they are measured on so many customers (or orders) of a window at most"
+    )
+    sample_orders: int = Field(
+        200_000, ge=1_000, description="what is bought together is learned from so many orders, the latest [orders]"
+    )
+    trend_half_life_days: float = Field(
+        14.0, gt=0, description="the age at which a sale counts half in what is popular lately [days]"
+    )
+    memory_half_life_days: float = Field(
+        120.0, gt=0, description="the age at which a customer's last purchase of a product counts half [days]"
+    )
+    neighbours: int = Field(200, ge=1, le=5_000, description="products like a product that item-item looks at")
+    factors: int = Field(32, ge=1, le=512, description="factors of the matrix factorisation")
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -631,6 +670,7 @@ class Settings(BaseSettings):
     stock_partners: StockPartnerSettings = StockPartnerSettings()
     rule_network: RuleNetworkSettings = RuleNetworkSettings()
     clv: ClvSettings = ClvSettings()
+    recommendations: RecommendationSettings = RecommendationSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

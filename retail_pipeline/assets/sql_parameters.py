@@ -36,6 +36,7 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         **{f"stock_partner_{name}": value for name, value in settings.stock_partners.model_dump().items()},
         **{f"rule_network_{name}": value for name, value in settings.rule_network.model_dump().items()},
         **{f"clv_{name}": value for name, value in settings.clv.model_dump().items()},
+        **{f"recommendation_{name}": value for name, value in settings.recommendations.model_dump().items()},
     }
 
 

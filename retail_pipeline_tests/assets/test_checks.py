@@ -18,6 +18,7 @@ from retail_pipeline.warehouse.snapshot import current_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
 from retail_pipeline_tests.assets.baskets.corruptions import CORRUPTIONS as BASKET_CORRUPTIONS
+from retail_pipeline_tests.assets.baskets.recommendation_corruptions import CORRUPTIONS as OFFER_CORRUPTIONS
 from retail_pipeline_tests.assets.baskets.use_corruptions import CORRUPTIONS as BASKET_USE_CORRUPTIONS
 from retail_pipeline_tests.assets.customers.corruptions import CORRUPTIONS as CLUSTER_CORRUPTIONS
 from retail_pipeline_tests.assets.models.corruptions import CORRUPTIONS as MODEL_CORRUPTIONS
@@ -283,6 +284,7 @@ CORRUPTIONS: dict[str, list[str]] = {
     ],
     **CLUSTER_CORRUPTIONS,
     **MODEL_CORRUPTIONS,
+    **OFFER_CORRUPTIONS,
     "customers.rfm_segments:segments_hold_everyone": [
         "update customers.rfm_segments set customers = customers + 1",
         "update customers.rfm_segments set orders = orders + 1",

@@ -448,3 +448,63 @@ def test_frequent_products_are_those_that_the_csvs_rows_tell(net: Warehouse, exp
     assert all(
         orders_ == len(set.intersection(*(orders[product] for product in itemset))) for itemset, orders_ in pairs
     )
+
+
+def test_what_goes_with_a_lunch_bag_are_lunch_bags(net: Warehouse) -> None:
+    partners = rows_of(
+        net,
+        "select product_id, product_name, orders from baskets.recommendations "
+        "where kind = 'bought_together' and for_product_id = '20725' and rank <= 5 order by rank",
+    )
+    assert all("LUNCH BAG" in row["product_name"] for row in partners)
+    kept = rows_of(
+        net,
+        "select order_id, product_id from core.order_lines as lines "
+        "anti join (from customers.undone_lines where lines = 1) as undone using (order_id, line_no) "
+        "where line_type = 'sale' and not is_duplicate",
+    )
+    orders = defaultdict(set)
+    for row in kept:
+        orders[row["product_id"]].add(row["order_id"])
+    assert [row["orders"] for row in partners] == [len(orders["20725"] & orders[row["product_id"]]) for row in partners]
+
+
+def test_popularity_does_in_the_last_window_what_a_naive_reading_finds(net: Warehouse) -> None:
+    kept = net.read(
+        "select customer_id, product_id, order_date from core.customer_purchases as bought "
+        "semi join (from core.products where not is_charge) as products using (product_id) "
+        "anti join (from customers.undone_lines where lines = 1) as undone using (order_id, line_no)"
+    )
+    sold = net.read(
+        "select product_id, order_date from core.order_lines as lines "
+        "semi join (from core.products where not is_charge) as products using (product_id) "
+        "where line_type = 'sale' and not is_duplicate and order_date < date '2011-11-10'"
+    )
+    age = (np.datetime64("2011-11-10") - sold["order_date"].to_numpy()) / np.timedelta64(1, "D")
+    popular = sold.assign(weight=0.5 ** (age / 14)).groupby("product_id")["weight"].sum()
+    top = set(popular.sort_values(ascending=False).index[:10])
+    before = set(kept.loc[kept["order_date"] < "2011-11-10", "customer_id"])
+    later = kept[(kept["order_date"] >= "2011-11-10") & kept["customer_id"].isin(before)]
+    baskets = later.groupby("customer_id")["product_id"].agg(set)
+    told = rows_of(
+        net,
+        "select metric, value, n from baskets.recommender_metrics where task = 'recommend_30d' and split = 'test' "
+        "and model = 'popularity' and cutoff = date '2011-11-10'",
+    )
+    values = {row["metric"]: row["value"] for row in told}
+    assert {row["n"] for row in told} == {len(baskets)}
+    assert values["hit_rate_at_10"] == pytest.approx(np.mean([bool(top & bought) for bought in baskets]))
+    assert values["recall_at_10"] == pytest.approx(np.mean([len(top & bought) / len(bought) for bought in baskets]))
+
+
+def test_the_champions_of_online_retail_beat_popularity_and_buying_again(net: Warehouse) -> None:
+    behind = rows_of(
+        net,
+        "select champion.task, champion.model, champion.metric from baskets.recommender_metrics as champion "
+        "join baskets.recommender_metrics as baseline using (task, split, metric) "
+        "where split = 'test' and metric in ('ndcg_at_5', 'ndcg_at_10', 'ndcg_at_20') "
+        "and champion.is_champion and baseline.is_baseline and champion.value <= baseline.value",
+    )
+    assert behind == []
+    champions = "select count(distinct task) from baskets.recommender_metrics where is_champion and not is_baseline"
+    assert net.value(champions) == 4

@@ -5,12 +5,8 @@ in the home; the others read that. A model is fitted when 'retail train' asks fo
 the settings and the code; on all other nights customers are assigned to the clusters there are.
 """
 
-import hashlib
-import inspect
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -32,7 +28,9 @@ from retail_pipeline.analytics.clusters.personas import Levels, sentence
 from retail_pipeline.analytics.clusters.profiles import LEVEL_MEASURES, WEEKDAYS, Population
 from retail_pipeline.analytics.clusters.search import SEED, Limits
 from retail_pipeline.analytics.clusters.training import Clustering, train
+from retail_pipeline.assets import model_training
 from retail_pipeline.assets.frame_assets import FrameTable
+from retail_pipeline.assets.model_training import origin, usable
 from retail_pipeline.assets.pictures import image
 from retail_pipeline.errors import ModelError
 from retail_pipeline.reports import cluster_charts as charts
@@ -75,9 +73,7 @@ class Fitted:
 
 def made_by(settings: ClusterSettings) -> str:
     """A hash of the code and settings that a model depends on: with other ones it is fitted anew."""
-    sources = [inspect.getsource(module) for module in CODE]
-    values = {name: getattr(settings, name) for name in LEARNED_BY}
-    return hashlib.sha256("\n".join([*sources, repr(values)]).encode()).hexdigest()[:16]
+    return model_training.made_by(CODE, {name: getattr(settings, name) for name in LEARNED_BY})
 
 
 def fitting_model(warehouse: Warehouse) -> Fitted | None:
@@ -99,7 +95,7 @@ def _make_selection(warehouse: Warehouse) -> "pd.DataFrame":
     """The scores of the model in use, which is fitted first if need be."""
     import pandas as pd
 
-    fitted, reason = _usable(warehouse)
+    fitted, reason = usable(warehouse, fitting_model)
     if reason and warehouse.count("customers.features") >= warehouse.settings.clusters.least_customers:
         fitted = _train(warehouse, reason) or fitted
     rows: list[dict[str, Any]] = []
@@ -108,17 +104,6 @@ def _make_selection(warehouse: Warehouse) -> "pd.DataFrame":
             rows += [{"feature_set": name, **row, "model": fitted.id} for row in clustering.selection]
     frame = pd.DataFrame(rows, columns=list(SELECTION_TABLE.columns))
     return frame.astype({name: "float64" for name, (type_, _) in SELECTION_TABLE.columns.items() if type_ == "double"})
-
-
-def _usable(warehouse: Warehouse) -> tuple[Fitted | None, str]:
-    """The saved model, if it fits, and why to train, empty if there is no need."""
-    try:
-        fitted = fitting_model(warehouse)
-    except ModelError as error:
-        return None, f"the saved one was refused: {error}"
-    if warehouse.training:
-        return fitted, "a training was asked for"
-    return fitted, "" if fitted else "none was saved by these settings and this code"
 
 
 def _train(warehouse: Warehouse, reason: str) -> Fitted | None:
@@ -143,16 +128,11 @@ def _train(warehouse: Warehouse, reason: str) -> Fitted | None:
     if not found:
         return None
     notes = {
-        "reason": reason,
-        "created_at": str(warehouse.value("select strftime(now() at time zone 'UTC', '%Y-%m-%d %H:%M:%S')")),
+        **origin(warehouse, reason, ("scikit-learn", "scipy", "numpy", "retail-pipeline")),
         "as_of": str(warehouse.value("select max(as_of) from customers.features")),
         "customers": len(frame),
         "seed": SEED,
         "feature_sets": {name: list(found[name].preparation.measures) for name in found},
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("scikit-learn", "scipy", "numpy", "retail-pipeline")},
-        },
     }
     numbers = {
         "made_by": made_by(settings),
@@ -207,7 +187,7 @@ def _is_whole(warehouse: Warehouse) -> bool:
 
     A run that was killed between saving a model and writing the table leaves a newer model than the table tells of.
     """
-    fitted, reason = _usable(warehouse)
+    fitted, reason = usable(warehouse, fitting_model)
     told = warehouse.value(f"select min(model) from {SELECTION}")
     return fitted is not None and fitted.id == told and not reason
 
