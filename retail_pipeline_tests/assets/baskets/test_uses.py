@@ -17,13 +17,11 @@ from retail_pipeline.home import Home
 from retail_pipeline.reports.basket_charts import label, label_size
 from retail_pipeline.settings import BasketSettings, Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.assets.store_tables import TO_ORDER_LINES, built, one_row, rows_of
+from retail_pipeline_tests.assets.store_tables import TO_ORDER_LINES, built, one_row, rows_of, upstream_of
 from retail_pipeline_tests.stores import canonical, write_drop
 
-TABLES = (
-    *TO_ORDER_LINES, "core.orders", "core.products", "core.calendar", "sales.order_days", "sales.product_days",
-    "sales.period_figures", "sales.quarterly", "baskets",
-)  # fmt: skip
+USES = ("pair_trends", "substitutes", "bundles", "stock_partners", "rule_network")
+TABLES = set().union(*(upstream_of(f"baskets.{name}") for name in USES))
 FIRST, DAYS = date(2024, 1, 1), 290
 NAMES = dict(
     zip("ABCDEFG", ("Tea cup", "Saucer & spoon", "Kettle $5", "Old jug", "Old lid", "Stamp", "Pad"), strict=True)
@@ -199,7 +197,7 @@ def test_without_uptake_no_bundle_is_worth_it_and_of_categories_there_are_none(h
     assert not any(row["is_worth_it"] for row in rows)
     assert all(row["expected_extra_revenue"] < 0 < row["break_even_uptake"] for row in rows)
     home.settings_file.write_text("[baskets]\nitems = 'category'\n")
-    with built(home, only=("baskets",)) as warehouse:
+    with built(home, only=TABLES) as warehouse:
         assert warehouse.count("baskets.bundles") == warehouse.count("baskets.stock_partners") == 0
 
 
