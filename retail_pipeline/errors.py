@@ -59,9 +59,10 @@ class TooManyItemsetsError(RetailPipelineError):
     """
 
     def __init__(self, found: int, most: int, things: str = "itemsets") -> None:
+        fewer = ", or for single consequents (baskets.single_consequent)" if things == "rules" else ""
         super().__init__(
-            f"More than baskets.most_{things} = {most:,} {things} come of baskets.min_support: there were {found:,} "
-            "when the search stopped. Raise baskets.min_support, set baskets.max_length, or raise "
-            f"baskets.most_{things}."
+            f"There are more {things} than baskets.most_{things} = {most:,}: {found:,} when the search stopped. "
+            "Ask for itemsets that more baskets hold (baskets.min_support, or baskets.min_orders where that is set) or "
+            f"for shorter ones (baskets.max_length){fewer}, or allow more (baskets.most_{things})."
         )
         self.found = found

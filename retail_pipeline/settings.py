@@ -430,7 +430,10 @@ class BasketSettings(_Section):
         description="what is counted: 'product' (product_id), 'category', or 'description' (the name as it was "
         "exported, letter by letter)",
     )
-    guests: bool = Field(True, description="whether orders of unknown customers are baskets")
+    guests: bool = Field(
+        True,
+        description="whether orders of unknown customers are baskets; under core.revenue_policy = 'gross' none are",
+    )
     least_items: int = Field(1, ge=1, description="different products in a basket, at least [products]")
     most_items: int | None = Field(
         None,
@@ -466,7 +469,9 @@ class BasketSettings(_Section):
     false_discovery_rate: float = Field(
         0.05, gt=0, lt=1, description="rules and pairs are significant if no larger share of such is chance [share]"
     )
-    associations: int = Field(100, ge=0, description="pairs in product_associations, the strongest [pairs]")
+    associations: int = Field(
+        100, ge=0, description="rows of product_associations, two for each of the strongest pairs [rows]"
+    )
     in_range_days: int = Field(
         60,
         ge=1,

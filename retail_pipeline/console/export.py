@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from math import isinf
 from pathlib import Path
 
 import duckdb
@@ -189,4 +190,6 @@ def _write_workbook(connection: duckdb.DuckDBPyConnection, table: str, target: P
 
 def _cell(value: object) -> object:
     text = ", ".join(map(str, value)) if isinstance(value, list) else value
+    if isinstance(text, float) and isinf(text):
+        return str(text)  # a worksheet knows no infinity
     return f"'{text}" if isinstance(text, str) and text.startswith(tuple(FORMULA_STARTS)) else text

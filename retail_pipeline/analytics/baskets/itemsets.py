@@ -2,7 +2,8 @@
 
 Items go in ascending order of support. For each of them the baskets that hold it are a small universe of their own:
 the items that are frequent with it become bit-sets over these baskets, and longer itemsets are found by intersecting
-them. So what is in memory at a time are the lists of occurrences, the counts of pairs, and one item's universe.
+them. So what is in memory at a time are the lists of occurrences, a block of the counts of pairs, and of one item's
+universe a class of itemsets a length.
 
 References
 ----------
@@ -21,7 +22,7 @@ from retail_pipeline.analytics.baskets.occurrences import WORD, Integers, Occurr
 from retail_pipeline.analytics.baskets.pair_counts import Counts, pair_counts
 from retail_pipeline.errors import TooManyItemsetsError
 
-MOST_CLASS_BYTES = 1 << 29
+MOST_CLASS_BYTES = 1 << 27
 """The bit-sets of a universe may take so many bytes; a larger one is divided by its second items."""
 MOST_COUNT_BYTES = 1 << 28
 """The counts of pairs may take so many bytes; of more items they are taken block by block."""
@@ -214,22 +215,24 @@ class _Mining:
                 self._mine_class((*prefix, int(candidates[row])), held[row], later)
 
     def _extend(self, prefix: tuple[int, ...], members: Integers, rows: Words, universe: _Universe) -> None:
-        """All longer itemsets of a class whose bit-sets are in memory; depth first, without recursion."""
-        waiting = [(prefix, members, rows)]
+        """All longer itemsets of a class whose bit-sets are in memory.
+
+        Depth first without recursion: a class waits at the row to go on from while its parts are looked into, so there
+        is one class a length in memory.
+        """
+        waiting = [(prefix, members, rows, 0)]
         while waiting:
-            prefix, members, rows = waiting.pop()
-            if not self._may_grow(len(prefix) + 1):
+            prefix, members, rows, row = waiting.pop()
+            if row >= len(members) - 1 or not self._may_grow(len(prefix) + 1):
                 continue
-            for row in range(len(members) - 1):
-                both = rows[row + 1 :] & rows[row]
-                counts = universe.count(both)
-                kept = self._is_frequent(counts)
-                if kept.any():
-                    longer = (*prefix, int(members[row]))
-                    later = members[row + 1 :][kept]
-                    self._record(longer, later, counts[kept])
-                    if len(later) > 1:
-                        waiting.append((longer, later, both[kept]))
+            waiting.append((prefix, members, rows, row + 1))
+            both = rows[row + 1 :] & rows[row]
+            counts = universe.count(both)
+            kept = self._is_frequent(counts)
+            if kept.any():
+                longer, later = (*prefix, int(members[row])), members[row + 1 :][kept]
+                self._record(longer, later, counts[kept])
+                waiting.append((longer, later, both[kept], 0))
 
     def _places_of(self, item: int) -> Integers:
         places = self._place[self._held.of(item)]

@@ -39,7 +39,7 @@ def first_later_basket(days: NDArray[np.datetime64], share: float) -> int | None
     days
         Each basket's day, ascending.
     share
-        The share of weeks, from Monday to Sunday, that are later; one at least.
+        The share of weeks, from Monday to Sunday, that are later: one at least, and all but one at most.
 
     Examples
     --------
@@ -50,7 +50,8 @@ def first_later_basket(days: NDArray[np.datetime64], share: float) -> int | None
     weeks = (days.astype("datetime64[D]").astype(np.int64) + 3) // 7  # 1 January 1970 was a Thursday
     if not len(weeks) or weeks[-1] - weeks[0] + 1 < LEAST_WEEKS:
         return None
-    later = max(round(share * float(weeks[-1] - weeks[0] + 1)), 1)
+    count = int(weeks[-1] - weeks[0]) + 1
+    later = min(max(round(share * count), 1), count - 1)
     return int(np.searchsorted(weeks, weeks[-1] - later + 1))
 
 

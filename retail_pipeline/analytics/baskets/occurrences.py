@@ -80,11 +80,18 @@ class Occurrences:
         joined = np.concatenate(lists) if lists else self.baskets[:0]
         return Occurrences(joined, starts, max(end - first, 0))
 
-    def capped(self, most: int) -> "tuple[Occurrences, int]":
-        """Of each basket no more items than ``most``, those that most baskets hold; and how many baskets held more."""
+    def capped(self, most: int, end: int | None = None) -> "tuple[Occurrences, int]":
+        """Of each basket no more items than ``most``, those that most baskets hold; and how many baskets held more.
+
+        Parameters
+        ----------
+        end
+            What most baskets hold is judged by those before this one; by all if not given.
+        """
+        counts = self.counts if end is None else self.between(0, end).counts
         items = np.repeat(np.arange(len(self)), self.counts)
         rank = np.empty(len(self), dtype=np.int64)
-        rank[np.argsort(-self.counts, kind="stable")] = np.arange(len(self))
+        rank[np.argsort(-counts, kind="stable")] = np.arange(len(self))
         order = np.lexsort((rank[items], self.baskets))
         baskets, items = self.baskets[order], items[order]
         sizes = np.bincount(baskets, minlength=self.size)

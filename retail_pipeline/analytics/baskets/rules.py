@@ -138,7 +138,7 @@ def measures(orders: Counts, antecedent: Counts, consequent: Counts, baskets: in
     return {
         "support": support,
         "confidence": confidence,
-        "lift": confidence / support_c,
+        "lift": orders * baskets / (antecedent * consequent),
         "leverage": leverage,
         "conviction": conviction,
         "zhang": zhang,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
+BLOCK = 1 << 20
 NEGLIGIBLE = 1e-17
 """A term so much smaller than the sum so far changes it no more, nor do those after it."""
 
@@ -33,7 +34,7 @@ def at_least(both: Counts, first: Counts, second: Counts, size: int) -> Floats:
     >>> at_least(np.array([2, 1, 0]), np.array([2, 2, 2]), np.array([2, 2, 2]), 4).round(4).tolist()
     [0.1667, 0.8333, 1.0]
     """
-    return _tail(both, first, second, size, upward=True)
+    return _tail(both, np.minimum(first, second), np.maximum(first, second), size, upward=True)
 
 
 def at_most(both: Counts, first: Counts, second: Counts, size: int) -> Floats:
@@ -44,7 +45,7 @@ def at_most(both: Counts, first: Counts, second: Counts, size: int) -> Floats:
     >>> at_most(np.array([2, 1, 0]), np.array([2, 2, 2]), np.array([2, 2, 2]), 4).round(4).tolist()
     [1.0, 0.8333, 0.1667]
     """
-    return _tail(both, first, second, size, upward=False)
+    return _tail(both, np.minimum(first, second), np.maximum(first, second), size, upward=False)
 
 
 def false_discovery_rates(p_values: Floats, tests: int) -> Floats:
@@ -66,7 +67,31 @@ def false_discovery_rates(p_values: Floats, tests: int) -> Floats:
     ranked = p_values[order] * tests / np.arange(1, len(order) + 1)
     adjusted = np.empty(len(order))
     adjusted[order] = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1)
-    return adjusted
+    return np.maximum(adjusted, p_values)  # p n / n may be a little less than p
+
+
+def adjusted_among(p_values: Floats, every: Floats) -> Floats:
+    """Adjusted p values of some tests of a family whose p values are all at hand, and are used up.
+
+    Parameters
+    ----------
+    every
+        The p values of the whole family, those asked for among them.
+
+    Examples
+    --------
+    >>> adjusted_among(np.array([0.04]), np.array([0.04, 0.01, 0.03, 1.0])).round(4).tolist()
+    [0.0533]
+    """
+    every.sort()
+    places = np.searchsorted(every, p_values, side="right") - 1  # of equal ones the last has the smallest
+    least = 1.0
+    for end in range(len(every), 0, -BLOCK):
+        block = every[max(end - BLOCK, 0) : end]
+        block *= len(every) / np.arange(end - len(block) + 1, end + 1)
+        np.minimum(np.minimum.accumulate(block[::-1])[::-1], least, out=block)
+        least = block[0]
+    return np.maximum(every[places], p_values)
 
 
 def _tail(both: Counts, first: Counts, second: Counts, size: int, *, upward: bool) -> Floats:

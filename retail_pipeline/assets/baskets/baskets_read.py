@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retail_pipeline.analytics.baskets.itemsets import least_count
+from retail_pipeline.analytics.baskets.later import first_later_basket
 from retail_pipeline.analytics.baskets.occurrences import Occurrences
 from retail_pipeline.errors import WarehouseError
 from retail_pipeline.settings import BasketSettings
@@ -25,33 +26,34 @@ ORDER_COLUMNS = ("customer", "amount", "products")
 
 FIND_BASKETS = f"""
     create or replace temp table {BASKETS} as
-    with lines as (
-        select order_id, product_id
+    with gross_orders as (
+        select
+            order_id,
+            count(distinct product_id) as products,
+            coalesce(sum(reporting_amount), 0) as sales_amount
         from core.order_lines
-        where quantity > 0 and unit_price > 0 and not is_reexported and $revenue_policy = 'gross'
-    ),
-
-    gross_orders as (
-        select order_id
-        from lines
+        where $revenue_policy = 'gross'
+            and customer_id is not null
+            and quantity > 0
+            and unit_price > 0
+            and not is_reexported
         group by order_id
-        having $least_items <= 1 or count(distinct product_id) >= $least_items
     )
 
     select
         orders.order_id,
         orders.order_date,
         orders.customer_id,
-        orders.sales_amount,
-        orders.products,
+        coalesce(gross_orders.sales_amount, orders.sales_amount) as sales_amount,
+        coalesce(gross_orders.products, orders.products) as products,
         cast(row_number() over (order by orders.order_ts, orders.order_id) - 1 as integer) as basket
     from core.orders as orders
     left join gross_orders on orders.order_id = gross_orders.order_id
     where (orders.order_ts < $as_of or $as_of is null)
         and ($guests or not orders.is_guest)
         and case
-            when $revenue_policy = 'gross' then gross_orders.order_id is not null
-            else orders.products >= greatest($least_items, 1)
+            when $revenue_policy = 'gross' then gross_orders.products >= $least_items
+            else orders.products >= $least_items
         end
 """
 ITEM_OF_LINE = {
@@ -67,10 +69,15 @@ ITEM_OF_LINE = {
     """,
 }
 COUNTED = """
-    where case
-        when $revenue_policy = 'gross' then lines.quantity > 0 and lines.unit_price > 0 and not lines.is_reexported
-        else lines.line_type = 'sale' and not lines.is_duplicate
-    end
+    where (lines.order_ts < $as_of or $as_of is null)
+        and case
+            when $revenue_policy = 'gross' then
+                lines.customer_id is not null
+                and lines.quantity > 0
+                and lines.unit_price > 0
+                and not lines.is_reexported
+            else lines.line_type = 'sale' and not lines.is_duplicate
+        end
 """
 
 
@@ -88,7 +95,9 @@ class BasketItems:
     days
         Each basket's day, ascending; shape (baskets,).
     least
-        Baskets that must hold an itemset for it to be frequent.
+        Baskets that must hold an itemset for it to be frequent; of the earlier weeks if those were asked for.
+    first_later
+        The first basket of the later weeks; None where there are too few weeks to divide.
     capped
         Baskets of which only ``baskets.most_items`` items were taken.
     customers
@@ -104,6 +113,7 @@ class BasketItems:
     names: list[str]
     days: NDArray[np.datetime64]
     least: int
+    first_later: int | None
     capped: int
     customers: NDArray[np.int64]
     amounts: NDArray[np.float64]
@@ -124,23 +134,28 @@ class BasketItems:
             raise unfit(table) from error
 
 
-def read_baskets(warehouse: Warehouse, *, with_orders: bool = False) -> BasketItems:
-    """All baskets, as the settings say."""
+def read_baskets(warehouse: Warehouse, *, with_orders: bool = False, earlier: bool = False) -> BasketItems:
+    """All baskets, as the settings say.
+
+    Parameters
+    ----------
+    with_orders
+        Whether customers, amounts and products of the orders are asked for.
+    earlier
+        Whether it is the earlier weeks that are to be mined: then nothing that happens later decides which items there
+        are.
+    """
     settings = warehouse.settings.baskets
-    policy = {"revenue_policy": warehouse.settings.core.revenue_policy}
-    warehouse.execute(
-        FIND_BASKETS,
-        {
-            **policy,
-            "as_of": warehouse.settings.core.as_of,
-            "guests": settings.guests,
-            "least_items": settings.least_items,
-        },
-    )
-    days = warehouse.execute(f"select order_date from {BASKETS} order by basket").fetchnumpy()["order_date"]
+    lines_by = {"revenue_policy": warehouse.settings.core.revenue_policy, "as_of": warehouse.settings.core.as_of}
+    warehouse.execute(FIND_BASKETS, {**lines_by, "guests": settings.guests, "least_items": settings.least_items})
+    found = warehouse.execute(f"select order_date from {BASKETS} order by basket").fetchnumpy()["order_date"]
+    days = np.asarray(found, "datetime64[D]")
     orders = _read_orders(warehouse) if with_orders else dict.fromkeys(ORDER_COLUMNS, np.zeros(0, np.int64))
-    least = settings.min_orders or least_count(settings.min_support, len(days))
+    first_later = first_later_basket(days, settings.later_share)
+    judged = first_later if earlier and first_later else len(days)
+    least = settings.min_orders or least_count(settings.min_support, judged)
     lines = f"({ITEM_OF_LINE[settings.items]} {COUNTED})"
+    # an item on fewer lines is in fewer baskets; the lines of all weeks are no fewer than those of the earlier ones
     warehouse.execute(
         f"""
         create or replace temp table {ITEMS} as
@@ -150,7 +165,7 @@ def read_baskets(warehouse: Warehouse, *, with_orders: bool = False) -> BasketIt
         group by lines.item
         having count(*) >= $least
         """,
-        {**policy, "least": least},
+        {**lines_by, "least": least},
     )
     names = warehouse.execute(
         f"""
@@ -168,20 +183,21 @@ def read_baskets(warehouse: Warehouse, *, with_orders: bool = False) -> BasketIt
         join {ITEMS} as items on lines.item = items.item
         join {BASKETS} as baskets on lines.order_id = baskets.order_id
         """,
-        policy,
+        lines_by,
     ).fetchnumpy()
     for table in (BASKETS, ITEMS):
         warehouse.execute(f"drop table {table}")
     held = Occurrences.from_pairs(_plain(pairs["basket"]), _plain(pairs["number"]), len(days), len(names))
     capped = 0
     if settings.most_items:
-        held, capped = held.capped(settings.most_items)
+        held, capped = held.capped(settings.most_items, judged)
     return BasketItems(
         held=held,
         items=[item for item, _ in names],
         names=[name for _, name in names],
-        days=np.asarray(days, "datetime64[D]"),
+        days=days,
         least=least,
+        first_later=first_later,
         capped=capped,
         customers=orders["customer"],
         amounts=orders["amount"].astype(np.float64),

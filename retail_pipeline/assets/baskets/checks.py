@@ -53,7 +53,7 @@ CHECKS: list[TableCheck] = [
             rules.orders = wholes.orders
             and abs(rules.confidence - wholes.orders / firsts.orders) < 1e-9
             and abs(rules.lift - rules.confidence / seconds.support) < 1e-6 * rules.lift
-            and rules.q_value >= rules.p_value
+            and rules.q_value >= rules.p_value * (1 - 1e-9)
         ) is not true
         """,
         remedy=REBUILD,

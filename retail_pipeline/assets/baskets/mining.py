@@ -1,7 +1,6 @@
 """``baskets.frequent_itemsets``, ``association_rules`` and ``product_associations``: what is bought together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,10 +8,10 @@ from numpy.typing import NDArray
 
 from retail_pipeline.analytics.baskets import itemsets, occurrences, pair_counts, rules, significance
 from retail_pipeline.analytics.baskets import later as later_code
-from retail_pipeline.analytics.baskets.itemsets import Itemsets, Search, least_count, mine
-from retail_pipeline.analytics.baskets.later import LEAST_WEEKS, RuleLimits, first_later_basket, try_later
+from retail_pipeline.analytics.baskets.itemsets import Itemsets, Search, mine
+from retail_pipeline.analytics.baskets.later import LEAST_WEEKS, RuleLimits, try_later
 from retail_pipeline.analytics.baskets.rules import Rules, all_rules, measures
-from retail_pipeline.analytics.baskets.significance import at_least, false_discovery_rates
+from retail_pipeline.analytics.baskets.significance import adjusted_among, at_least, false_discovery_rates
 from retail_pipeline.assets.baskets import baskets_read
 from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, read_baskets, unfit
 from retail_pipeline.assets.frame_assets import FrameTable
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 ITEMSETS, EARLIER, RULES, ASSOCIATIONS = (
     f"baskets.{name}" for name in ("frequent_itemsets", "earlier_rules", "association_rules", "product_associations")
 )
+MOST_PAIRS_AT_ONCE = 1 << 21
+"""Pairs whose p values are worked out at a time."""
 CODE = (baskets_read, itemsets, occurrences, pair_counts, significance)
 
 
@@ -76,49 +77,44 @@ def _read_itemsets(warehouse: Warehouse, baskets: BasketItems) -> Itemsets:
     )
 
 
-@dataclass(frozen=True)
-class PairSignificance:
-    """The significance of all pairs of frequent items.
+def pair_significance(
+    baskets: BasketItems, frequent: NDArray[np.integer], pairs: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """P values of pairs of items, and the same adjusted (Benjamini-Hochberg) for all pairs of frequent items.
 
-    Attributes
+    Parameters
     ----------
-    p_values, q_values
-        Of Fisher's exact test, and adjusted by Benjamini and Hochberg for all these pairs; at [i, j] for the frequent
-        items i < j.
-    place
-        Each item's place among the frequent ones, -1 for others.
+    frequent
+        Numbers of the frequent items, ascending.
+    pairs
+        Pairs of them, the smaller number first; shape (n, 2).
     """
-
-    p_values: NDArray[np.float64]
-    q_values: NDArray[np.float64]
-    place: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, baskets: BasketItems, frequent: NDArray[np.integer]) -> "PairSignificance":
-        held = baskets.held.take(frequent)
-        both, size = pair_counts.pair_counts(held), len(frequent)
-        first, second = np.triu_indices(size, k=1)
-        p_values, q_values = np.ones((size, size)), np.ones((size, size))
-        p_values[first, second] = at_least(both[first, second], held.counts[first], held.counts[second], held.size)
-        q_values[first, second] = false_discovery_rates(p_values[first, second], len(first))
-        place = np.full(len(baskets.items), -1, dtype=np.int64)
-        place[frequent] = np.arange(size)
-        return cls(p_values, q_values, place)
-
-    def p_values_of(self, pairs: NDArray[np.integer]) -> NDArray[np.float64]:
-        """The p values of pairs of items, the smaller number first; shape (n, 2)."""
-        return np.asarray(self.p_values[self.place[pairs[:, 0]], self.place[pairs[:, 1]]])
-
-    def q_values_of(self, pairs: NDArray[np.integer]) -> NDArray[np.float64]:
-        """The q values, as :meth:`p_values_of`."""
-        return np.asarray(self.q_values[self.place[pairs[:, 0]], self.place[pairs[:, 1]]])
+    held = baskets.held.take(frequent)
+    counts, size = held.counts, len(frequent)
+    place = np.full(len(baskets.items), -1, dtype=np.int64)
+    place[frequent] = np.arange(size)
+    first, second = place[pairs[:, 0]], place[pairs[:, 1]]
+    every = np.empty(size * (size - 1) // 2)
+    both = np.empty(len(pairs), dtype=np.int64)
+    filled, block = 0, max(MOST_PAIRS_AT_ONCE // max(size, 1), 1)
+    for start in range(0, size, block):
+        rows = range(start, min(start + block, size))
+        together = pair_counts.pair_counts(held, rows)
+        is_here = (first >= rows.start) & (first < rows.stop)
+        both[is_here] = together[first[is_here] - start, second[is_here]]
+        one, other = np.nonzero(np.arange(size) > np.arange(rows.start, rows.stop)[:, None])
+        found = at_least(together[one, other], counts[one + start], counts[other], held.size)
+        every[filled : filled + len(found)] = found
+        filled += len(found)
+    p_values = at_least(both, counts[first], counts[second], held.size)
+    return p_values, adjusted_among(p_values, every)
 
 
 def _q_values(rules_: Rules, found: Itemsets, baskets: BasketItems, limits: RuleLimits) -> NDArray[np.float64]:
     """Adjusted p values of rules: a family a length, of pairs all pairs of frequent items."""
     q_values = np.ones(len(rules_))
     if len(found.items) > 1:
-        pairs = PairSignificance.of(baskets, found.items[0][:, 0]).q_values_of(found.items[1])
+        _, pairs = pair_significance(baskets, found.items[0][:, 0], found.items[1])
         of_pairs = rules_.length == 2
         q_values[of_pairs] = pairs[rules_.items[of_pairs] - len(found.items[0])]
     for length, candidates in enumerate(found.candidates, start=1):
@@ -138,12 +134,11 @@ def _make_earlier_rules(warehouse: Warehouse) -> "pd.DataFrame":
     """The rules of the earlier weeks, and how they did in the later ones; none where there are too few weeks."""
     import pandas as pd
 
-    settings, limits, baskets = warehouse.settings.baskets, _limits(warehouse), read_baskets(warehouse)
-    first_later = first_later_basket(baskets.days, settings.later_share)
+    settings, limits, baskets = warehouse.settings.baskets, _limits(warehouse), read_baskets(warehouse, earlier=True)
+    first_later = baskets.first_later
     if not first_later:
         return pd.DataFrame(columns=list(EARLIER_TABLE.columns))
-    share = baskets.least / len(baskets.days) if settings.min_orders else settings.min_support
-    search = Search(least_count(share, first_later), settings.max_length, settings.most_itemsets)
+    search = Search(baskets.least, settings.max_length, settings.most_itemsets)
     tried = try_later(baskets.held, first_later, search, limits)
     found = tried.rules
     return pd.DataFrame(
@@ -214,11 +209,8 @@ def _make_associations(warehouse: Warehouse) -> "pd.DataFrame":
     found = _read_itemsets(warehouse, baskets)
     if len(found.items) < 2:
         return pd.DataFrame(columns=list(ASSOCIATIONS_TABLE.columns))
-    significances, pairs, orders = (
-        PairSignificance.of(baskets, found.items[0][:, 0]),
-        found.items[1],
-        found.counts[1][:, 0],
-    )
+    pairs, orders = found.items[1], found.counts[1][:, 0]
+    p_values, q_values = pair_significance(baskets, found.items[0][:, 0], pairs)
     of_item = baskets.held.counts
     ways = []
     for first, second in ((0, 1), (1, 0)):
@@ -233,16 +225,17 @@ def _make_associations(warehouse: Warehouse) -> "pd.DataFrame":
                     "orders": orders,
                     "support": told["support"],
                     "confidence": told["confidence"],
-                    "lift": orders * len(baskets.days) / (of_item[pairs[:, 0]] * of_item[pairs[:, 1]]),
-                    "p_value": significances.p_values_of(pairs),
-                    "q_value": significances.q_values_of(pairs),
+                    "lift": told["lift"],
+                    "p_value": p_values,
+                    "q_value": q_values,
                 }
             )
         )
-    both = pd.concat(ways, ignore_index=True)
-    strength = ["lift", "orders", "confidence", "product_a", "product_b"]
-    both = both.sort_values(strength, ascending=[False, False, False, True, True], kind="stable", ignore_index=True)
-    return both.head(settings.associations)
+    strongest = np.lexsort((np.arange(len(pairs)), -orders, -ways[0]["lift"].to_numpy()))
+    kept = strongest[: settings.associations // 2]
+    both = pd.concat([way.iloc[kept].assign(place=np.arange(len(kept))) for way in ways])
+    both = both.sort_values(["place", "confidence", "product_a"], ascending=[True, False, True], ignore_index=True)
+    return both[list(ASSOCIATIONS_TABLE.columns)]
 
 
 def _tell_itemsets(warehouse: Warehouse) -> Mapping[str, Any]:
@@ -292,8 +285,8 @@ _MEASURES = {
     "lift": ("double", "confidence by the consequents' share of all baskets; 1 by chance [times]"),
 }
 _ABOUT = (
-    "A basket is an order's sale lines, duplicates aside, returned or not (core.revenue_policy = 'gross': every line "
-    "with quantity and price above zero); a product counts once."
+    "A basket is an order's sale lines, duplicates aside, returned or not (core.revenue_policy = 'gross': a known "
+    "customer's lines with quantity and price above zero); a product counts once."
 )
 ITEMSETS_TABLE = FrameTable(
     name=ITEMSETS,

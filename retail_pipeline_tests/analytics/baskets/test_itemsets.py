@@ -1,5 +1,6 @@
 """Itemsets are those that counting every subset finds, and those that mlxtend finds."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -56,6 +57,21 @@ def test_nothing_changes_where_memory_is_short(limit: str, monkeypatch: pytest.M
     assert as_dict(mine(held, Search(20, period_starts=(0, 100, 500)))) == plenty
 
 
+def test_longer_itemsets_take_the_memory_of_a_class_a_length_and_no_more() -> None:
+    baskets, items = np.nonzero(np.random.default_rng(1).random((60_000, 40)) < 0.5)
+    held = Occurrences.from_pairs(baskets, items, 60_000, 40)
+    peaks = []
+    for length in (2, 3):
+        tracemalloc.start()
+        found = mine(held, Search(6_000, max_length=length))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert len(found.items[2]) == 40 * 39 * 38 / 6
+    told = sum(numbers.nbytes + counts.nbytes for numbers, counts in zip(found.items, found.counts, strict=True))
+    one_class = 40 * (30_000 // 64 + 2) * 8
+    assert peaks[1] - peaks[0] < 2 * told + 4 * one_class  # all classes of one universe would be nineteen
+
+
 def test_pairs_are_counted_across_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pair_counts, "MOST_TILE_BYTES", 0)  # then a tile holds 512 baskets
     baskets = drawn(2, 1500, 20, 4)
@@ -101,7 +117,7 @@ def test_the_order_of_baskets_changes_nothing() -> None:
 
 def test_a_search_for_too_many_stops_and_says_how_many_there_were() -> None:
     baskets = [frozenset(range(24))] * 3  # 16,777,215 itemsets
-    with pytest.raises(TooManyItemsetsError, match=r"baskets.most_itemsets = 5,000 .*baskets\.min_support") as stopped:
+    with pytest.raises(TooManyItemsetsError, match=r"baskets.most_itemsets = 5,000: .*baskets\.min_support") as stopped:
         mine(occurrences(baskets, 24), Search(3, most_itemsets=5_000))
     assert 5_000 < stopped.value.found < 6_000
 

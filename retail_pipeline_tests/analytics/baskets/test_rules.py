@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from retail_pipeline.analytics.baskets import significance
 from retail_pipeline.analytics.baskets.itemsets import Itemsets, Search, mine
 from retail_pipeline.analytics.baskets.later import RuleLimits, first_later_basket, try_later
-from retail_pipeline.analytics.baskets.rules import Rules, all_rules
-from retail_pipeline.analytics.baskets.significance import at_least, at_most, false_discovery_rates
+from retail_pipeline.analytics.baskets.rules import Rules, all_rules, measures
+from retail_pipeline.analytics.baskets.significance import adjusted_among, at_least, at_most, false_discovery_rates
 from retail_pipeline.errors import TooManyItemsetsError
 from retail_pipeline_tests.analytics.baskets.shelves import Baskets, as_dict, counted, drawn, occurrences
 
@@ -129,6 +130,31 @@ def test_a_p_value_is_that_of_fishers_test_also_far_out() -> None:
 def test_false_discovery_rates_are_those_of_scipy(p_values: list[float]) -> None:
     found = false_discovery_rates(np.array(p_values), len(p_values))
     np.testing.assert_allclose(found, stats.false_discovery_control(p_values), rtol=1e-12)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_some_of_a_family_are_adjusted_as_in_the_whole(p_values: list[float], block: int) -> None:
+    every = np.array(p_values)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(significance, "BLOCK", block)
+        found = adjusted_among(every[::3].copy(), every.copy())
+    np.testing.assert_allclose(found, stats.false_discovery_control(every)[::3], rtol=1e-12)
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_no_adjusted_p_value_is_below_its_own(counts: list[int]) -> None:
+    both, first = np.array(counts), np.array(counts) + 3
+    p_values = at_least(both, first, first + 5, 59)
+    assert (false_discovery_rates(p_values, len(p_values)) >= p_values).all()
+    assert (at_least(both, first + 5, first, 59) == p_values).all()
+
+
+def test_a_rule_that_just_reaches_the_least_lift_does_so_both_ways() -> None:
+    # 6 of 50 baskets hold both, 10 and 25 one: 6 * 50 / (10 * 25) = 1.2
+    for first, second in ((10, 25), (25, 10)):
+        assert measures(np.array([6]), np.array([first]), np.array([second]), 50)["lift"] >= 1.2
 
 
 def test_tests_that_are_not_at_hand_count_as_found_by_chance() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ LINES = [
     ["4", "2024-01-04 10:00:00", "bert", "B", "Bun", 1, "2", "France", "food"],
     ["4", "2024-01-04 10:00:00", "bert", "B", "Bun", 1, "2", "France", "food"],
 ]
+LATER_LINE = ["2", "2024-01-09 10:00:00", "", "B", "Bun", 1, "2", "France", "food"]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def test_baskets_hold_each_product_sold_once_and_returns_are_none(core: Warehous
         ({"least_items": 3}, {}),
         ({"items": "category"}, {"drink": [0, 1], "food": [0, 2]}),
         ({"items": "description"}, {"Ale": [0], "Bun": [0, 2], "Cup": [1], "Old ale": [1]}),
-        ({"policy": "gross"}, {"A": [0, 1], "B": [0, 2]}),
+        ({"policy": "gross"}, {"A": [0], "B": [0, 1]}),
         ({"policy": "gross", "least_items": 2}, {"A": [0], "B": [0]}),
         ({"as_of": date(2024, 1, 4)}, {"A": [0, 1], "B": [0], "C": [1]}),
         ({"min_orders": 2}, {"A": [0, 1], "B": [0, 2]}),
@@ -78,6 +80,24 @@ def test_settings_say_what_a_basket_is(
     core: Warehouse, settings: dict[str, Any], expected: dict[str, list[int]]
 ) -> None:
     assert held(core, **settings) == expected
+
+
+def test_an_order_holds_as_of_a_day_what_was_bought_before(home: Home) -> None:
+    write_drop(home, "a.csv", canonical([*LINES, LATER_LINE], HEADER))
+    with built(home, only=["core"]) as warehouse:
+        assert held(warehouse)["B"] == [0, 1, 2]
+        assert held(warehouse, as_of=date(2024, 1, 9))["B"] == [0, 2]
+
+
+def test_gross_orders_are_told_with_the_products_that_count(core: Warehouse) -> None:
+    before = core.settings
+    core.settings = before.model_copy(update={"core": before.core.model_copy(update={"revenue_policy": "gross"})})
+    try:
+        baskets = read_baskets(core, with_orders=True)
+    finally:
+        core.settings = before
+    assert baskets.products.tolist() == [2, 1]
+    assert baskets.amounts.tolist() == [8.0, 4.0]  # the line that stands twice counts twice under gross
 
 
 def weeks_of_orders() -> list[list[object]]:
@@ -187,10 +207,60 @@ def test_planted_pairs_are_significant_and_hardly_one_of_chance_is(mined: Wareho
     assert sum(value <= 0.05 for value in by_chance) <= 2  # one pair, both ways
 
 
+def test_pairs_of_equal_strength_are_kept_whole(home: Home) -> None:
+    lines: list[list[object]] = [
+        [f"{n}{pair}", f"2024-01-{1 + n:02} 10:00:00", "c", f"{side}{pair}", "x", 1, "2", "X"]
+        for n in range(5)
+        for pair in range(4)
+        for side in ("AB" if n < 3 else "A")
+    ]
+    write_drop(home, "a.csv", canonical(lines))
+    home.settings_file.write_text("[baskets]\nassociations = 5\n")
+    with built(home, only=["core", *(table.name for table in TABLES)]) as warehouse:
+        pairs = rows_of(warehouse, "select product_a, product_b from baskets.product_associations")
+    assert [(pair["product_a"], pair["product_b"]) for pair in pairs] == [
+        ("B0", "A0"), ("A0", "B0"), ("B1", "A1"), ("A1", "B1"),
+    ]  # fmt: skip
+
+
 def test_the_strongest_pairs_are_kept_each_both_ways(mined: Warehouse) -> None:
     pairs = rows_of(mined, "select product_a, product_b, lift, confidence from baskets.product_associations")
     assert {(pair["product_a"], pair["product_b"]) for pair in pairs[:2]} == {("JAM", "BREAD"), ("BREAD", "JAM")}
     assert [pair["lift"] for pair in pairs] == sorted((pair["lift"] for pair in pairs), reverse=True)
+
+
+def earlier_rules(home: Home, lines: list[list[object]], settings: str = "") -> list[dict[str, Any]]:
+    write_drop(home, "a.csv", canonical(lines))
+    home.settings_file.write_text(settings)
+    with built(home, only=["core", "baskets.earlier_rules"]) as warehouse:
+        return rows_of(
+            warehouse,
+            "select antecedents, consequents, orders, confidence, lift from baskets.earlier_rules order by all",
+        )
+
+
+@pytest.mark.parametrize("settings", ["", "[baskets]\nmost_items = 2\n", "[baskets]\nmin_orders = 5\n"])
+def test_what_happens_in_the_later_weeks_changes_no_earlier_rule(tmp_path: Path, settings: str) -> None:
+    """X and Y go together in as many orders as the earlier weeks ask for, and all weeks do not, and never again."""
+    lines = [
+        *weeks_of_orders(),
+        *(
+            [f"x{n}", f"{date(2024, 1, 9 + n)} 09:30:00", "c1", item, item, 1, "2", "X"]
+            for n in range(7)
+            for item in "XY"
+        ),
+    ]
+    more = [
+        [f"y{n}", "2024-03-20 09:30:00", "c1", item, item, 1, "2", "X"]
+        for n in range(90)
+        for item in (("X", "P1", "P2") if n % 2 else ("Y", "P3"))
+    ]
+    found = [
+        earlier_rules(Home(tmp_path / str(number)).create(), each, settings)
+        for number, each in enumerate((lines, [*lines, *more]))
+    ]
+    assert found[0] == found[1]
+    assert any(rule["antecedents"] == ["X"] and rule["consequents"] == ["Y"] for rule in found[0])
 
 
 def test_too_low_a_support_is_an_error_and_the_tables_stay(mined: Warehouse) -> None:
