@@ -427,8 +427,8 @@ class BasketSettings(_Section):
 
     items: Literal["product", "category", "description"] = Field(
         "product",
-        description="what is counted: 'product' (product_id), 'category', or 'description' (the name as it was "
-        "exported, letter by letter)",
+        description="what is counted: 'product' (product_id), 'category' (where the export gives one; UCI Online "
+        "Retail has none), or 'description' (the name as it was exported, letter by letter)",
     )
     guests: bool = Field(
         True,

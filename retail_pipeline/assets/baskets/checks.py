@@ -36,6 +36,20 @@ CHECKS: list[TableCheck] = [
         """,
         remedy=REBUILD,
     ),
+    no_rows(
+        "baskets.frequent_itemsets",
+        "some_items_are_frequent",
+        "where there are orders with sales, some items are frequent",
+        """
+        select count(*) as orders
+        from core.orders
+        where products > 0
+        having count(*) > 0 and (select count(*) from baskets.frequent_itemsets) = 0
+        """,
+        remedy="Lower baskets.min_support or baskets.min_orders. With baskets.items = 'category' the export must give "
+        "categories.",
+        blocking=False,
+    ),
     unique_key("baskets.earlier_rules", "antecedents", "consequents"),
     unique_key("baskets.association_rules", "antecedents", "consequents"),
     no_rows(

@@ -144,6 +144,7 @@ def _make_earlier_rules(warehouse: Warehouse) -> "pd.DataFrame":
     return pd.DataFrame(
         {
             **_sides(tried.itemsets, found, baskets.items, ""),
+            **_sides(tried.itemsets, found, baskets.names, "_names"),
             "orders": found.orders,
             "support": found.support,
             "confidence": found.confidence,
@@ -153,7 +154,7 @@ def _make_earlier_rules(warehouse: Warehouse) -> "pd.DataFrame":
             "later_confidence": tried.confidence,
             "later_lift": tried.lift,
         }
-    )
+    )[list(EARLIER_TABLE.columns)]
 
 
 def _make_rules(warehouse: Warehouse) -> "pd.DataFrame":
@@ -243,7 +244,10 @@ def _tell_itemsets(warehouse: Warehouse) -> Mapping[str, Any]:
     lengths = warehouse.execute(f"select length, count(*) from {ITEMSETS} group by length order by length").fetchall()
     told = {f"itemsets of {length}": count for length, count in lengths}
     if not lengths:
-        told["no itemsets"] = "no item is in baskets enough: baskets.min_support or baskets.min_orders"
+        items = warehouse.settings.baskets.items
+        told["no itemsets"] = (
+            f"no {items} is in baskets enough (baskets.min_support, baskets.min_orders), or the export tells of none"
+        )
     most = warehouse.settings.baskets.most_items
     if most:
         told["baskets cut"] = (
@@ -280,9 +284,9 @@ _SIDE = "[product_id, or category or description by baskets.items]"
 _ITEM = ("varchar", "the product, or category or description by baskets.items")
 MEASURES = ("support", "confidence", "lift", "leverage", "conviction", "zhang")
 _MEASURES = {
-    "support": ("double", "baskets that hold all of it [share]"),
+    "support": ("double", "share of all baskets that hold all of it [share]"),
     "confidence": ("double", "of the baskets with the antecedents those with the consequents too [share]"),
-    "lift": ("double", "confidence by the consequents' share of all baskets; 1 by chance [times]"),
+    "lift": ("double", "confidence divided by the share of all baskets with the consequents; 1 by chance [times]"),
 }
 _ABOUT = (
     "A basket is an order's sale lines, duplicates aside, returned or not (core.revenue_policy = 'gross': a known "
@@ -299,7 +303,7 @@ ITEMSETS_TABLE = FrameTable(
         "names": ("varchar[]", "their names"),
         "length": ("bigint", "how many [items]"),
         "orders": ("bigint", "baskets that hold all of them [orders]"),
-        "support": ("double", "these of all baskets [share]"),
+        "support": ("double", "share of all baskets that hold all of them [share]"),
     },
     upstream=UPSTREAM,
     make=_make_itemsets,
@@ -316,10 +320,12 @@ EARLIER_TABLE = FrameTable(
     columns={
         "antecedents": ("varchar[]", f"who buys all of these {_SIDE}"),
         "consequents": ("varchar[]", f"buys all of these {_SIDE}"),
+        "antecedent_names": ("varchar[]", "the antecedents' names"),
+        "consequent_names": ("varchar[]", "the consequents' names"),
         "orders": ("bigint", "earlier baskets that hold all of it [orders]"),
-        "support": ("double", "these of the earlier baskets [share]"),
+        "support": ("double", "share of the earlier baskets that hold all of it [share]"),
         "confidence": ("double", "of the earlier baskets with the antecedents those with the consequents too [share]"),
-        "lift": ("double", "confidence by the consequents' share of the earlier baskets [times]"),
+        "lift": ("double", "confidence divided by the share of the earlier baskets with the consequents [times]"),
         "later_from": ("date", "the first day of the later weeks [store time]"),
         "later_orders": ("bigint", "later baskets that hold all of it [orders]"),
         "later_confidence": ("double", "confidence in the later baskets, null if none holds the antecedents [share]"),
@@ -345,13 +351,20 @@ RULES_TABLE = FrameTable(
         "orders": ("bigint", "baskets that hold all of it [orders]"),
         **_MEASURES,
         "leverage": ("double", "support less what independence would make it [share]"),
-        "conviction": ("double", "how much more often it would fail by chance; infinite if it never fails [times]"),
-        "zhang": ("double", "Zhang's metric: association from -1 (never together) to 1 (never apart)"),
+        "conviction": (
+            "double",
+            "how many times as often there would be antecedents without consequents by chance; infinite if there never "
+            "are [times]",
+        ),
+        "zhang": (
+            "double",
+            "Zhang's metric: association from -1 (never together) over 0 (by chance) to 1 (never apart)",
+        ),
         "p_value": ("double", "Fisher's exact test, one-sided: so many orders or more by chance [probability]"),
         "q_value": (
             "double",
-            "the same adjusted by Benjamini and Hochberg: of pairs for all pairs of frequent items, of longer rules "
-            "for all that frequent itemsets might make of the length [share]",
+            "p_value adjusted for how many were tried (Benjamini-Hochberg), pairs of frequent items or longer rules of "
+            "the same length: of all rules up to this value no larger share is chance [share]",
         ),
         "is_significant": ("boolean", "whether q_value is baskets.false_discovery_rate or less"),
         "is_redundant": ("boolean", "whether fewer of the antecedents, or none, do as well in confidence"),
@@ -377,11 +390,11 @@ ASSOCIATIONS_TABLE = FrameTable(
         "name_a": ("varchar", "the name of product_a"),
         "name_b": ("varchar", "the name of product_b"),
         "orders": ("bigint", "baskets that hold both [orders]"),
-        "support": ("double", "these of all baskets [share]"),
+        "support": ("double", "share of all baskets that hold both [share]"),
         "confidence": ("double", "of the baskets with product_a those with product_b too [share]"),
-        "lift": ("double", "confidence by product_b's share of all baskets; 1 by chance [times]"),
+        "lift": ("double", "confidence divided by the share of all baskets with product_b; 1 by chance [times]"),
         "p_value": ("double", "Fisher's exact test, one-sided: so many orders or more by chance [probability]"),
-        "q_value": ("double", "adjusted by Benjamini and Hochberg for all pairs of frequent items [share]"),
+        "q_value": ("double", "p_value adjusted for all pairs of frequent items (Benjamini-Hochberg) [share]"),
     },
     upstream=(*UPSTREAM, ITEMSETS),
     make=_make_associations,

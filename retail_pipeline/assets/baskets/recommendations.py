@@ -274,7 +274,10 @@ def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
     return told
 
 
-_TASK = ("varchar", "bought_together, customers_also_bought, recommend or recommend_new, with the days of a window")
+_TASK = (
+    "varchar",
+    "bought_together, customers_also_bought, recommend or recommend_new, with the days of a window: recommend_30d",
+)
 
 METRICS_TABLE = FrameTable(
     name=METRICS,
@@ -296,7 +299,10 @@ METRICS_TABLE = FrameTable(
         "cutoff": ("date", "the window's first day; all before it is known"),
         "split": ("varchar", "validation, by which the champion is chosen, or test, the last window"),
         "metric": ("varchar", "hit_rate, recall, map, ndcg or coverage, with _at_ the length of the list"),
-        "value": ("double", "its mean over customers; of coverage, the share of products in range that anybody gets"),
+        "value": (
+            "double",
+            "its mean over customers; of coverage, the share of products in range that are on anybody's list",
+        ),
         "lower": ("double", "lower end of its 95 % interval by resampled customers, null for coverage"),
         "upper": ("double", "upper end of it"),
         "n": ("bigint", "customers, or orders, it was measured on"),
@@ -319,7 +325,9 @@ RECOMMENDATIONS_TABLE = FrameTable(
     "new_for_customer (only what they have not bought before) for each customer. What goes with a product is ranked by "
     "the share of its orders (or customers) that have the other too, discounted by how popular that is anyway. Never "
     "recommended is a charge, the product itself, or what has not been sold for baskets.in_range_days. As of "
-    "core.as_of or the day after the last line; a line cancelled as a whole by then does not count. Each kind is made "
+    "core.as_of or the day after the last line; a line cancelled as a whole by then does not count (in itemsets and "
+    "rules it does), and bought_together counts guests' orders, whatever baskets.guests says. Where popularity is the "
+    "champion, everybody is offered what sells: no model did better here beyond chance. Each kind is made "
     "by the champion of its task (baskets.recommender_metrics), anew each night from all purchases. Fewer rows than "
     "asked for are left where no more products go together or are in range.",
     key=("kind", "customer_id", "for_product_id", "rank"),
@@ -330,7 +338,10 @@ RECOMMENDATIONS_TABLE = FrameTable(
         "rank": ("integer", "1 for the first"),
         "product_id": ("varchar", "the product to offer"),
         "product_name": ("varchar", "its name"),
-        "score": ("double", "what the model ranks by, comparable within a list only; 0 where it says nothing"),
+        "score": (
+            "double",
+            "what the model ranks by, comparable within a list only; 0 where it knows nothing of the product",
+        ),
         "orders": ("bigint", "orders that had both; for customers, their orders with the product [orders]"),
         "customers": ("bigint", "of customers_also_bought: customers who bought both [customers]"),
         "reason": ("varchar", f"why: {', '.join(REASONS)}; like means like because_product_id"),

@@ -14,6 +14,7 @@ CORRUPTIONS: dict[str, list[str]] = {
         "update baskets.frequent_itemsets set support = support / 2 where itemset = ['P']",
         "update baskets.frequent_itemsets set support = null where itemset = ['P']",
     ],
+    "baskets.frequent_itemsets:some_items_are_frequent": ["delete from baskets.frequent_itemsets"],
     "baskets.earlier_rules:key_is_unique": [
         "insert into baskets.earlier_rules (antecedents, consequents) select ['a'], ['b'] from range(2)"
     ],
