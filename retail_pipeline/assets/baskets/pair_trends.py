@@ -130,7 +130,7 @@ TABLE = FrameTable(
         "p_value": ("double", "such a trend, up or down, by chance [probability]"),
         "q_value": ("double", "adjusted by Benjamini and Hochberg for all frequent pairs [share]"),
     },
-    upstream=(*UPSTREAM, "sales.quarterly"),
+    upstream=(*UPSTREAM, "sales.quarterly", "baskets.frequent_itemsets"),
     make=_make,
     code=(baskets_read, itemsets, occurrences, pair_counts, significance, trends),
     parameters=(*SETTINGS, *(f"pair_trend_{name}" for name in PairTrendSettings.model_fields)),

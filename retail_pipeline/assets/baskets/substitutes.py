@@ -91,7 +91,7 @@ TABLE = FrameTable(
         "p_value": ("double", "so few orders or fewer by chance [probability]"),
         "q_value": ("double", "adjusted by Benjamini and Hochberg for all pairs tested [share]"),
     },
-    upstream=UPSTREAM,
+    upstream=(*UPSTREAM, "baskets.frequent_itemsets"),
     make=_make,
     code=(baskets_read, occurrences, pair_counts, significance, chance, code),
     parameters=(*SETTINGS, *(f"substitute_{name}" for name in SubstituteSettings.model_fields)),

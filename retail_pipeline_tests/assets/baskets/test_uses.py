@@ -16,9 +16,10 @@ from retail_pipeline.errors import SettingsError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.reports.basket_charts import label, label_size
 from retail_pipeline.settings import BasketSettings, Settings
+from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.assets.store_tables import TO_ORDER_LINES, built, one_row, rows_of, upstream_of
-from retail_pipeline_tests.stores import canonical, write_drop
+from retail_pipeline_tests.assets.store_tables import TO_ORDER_LINES, built, one_row, rows_of, up_to, upstream_of
+from retail_pipeline_tests.stores import canonical, refresh, write_drop
 
 USES = ("pair_trends", "substitutes", "bundles", "stock_partners", "rule_network")
 TABLES = set().union(*(upstream_of(f"baskets.{name}") for name in USES))
@@ -214,3 +215,24 @@ def test_the_usual_value_of_a_product_is_the_median(shop: Warehouse) -> None:
     row = one_row(shop, "select * from baskets.bundles where products = ['A', 'B']")
     values = {item: median(line[5] * line[6] for line in LINES if line[3] == item) for item in "AB"}
     assert row["order_value"] == pytest.approx(sum(values.values()))
+
+
+def test_where_itemsets_are_too_many_the_rest_is_published_and_what_is_made_of_them_stays(home: Home) -> None:
+    home.settings_file.write_text("[baskets]\nmost_itemsets = 40\n")
+    made_of_itemsets = ("baskets.pair_trends", "baskets.substitutes")
+    tables = up_to(*made_of_itemsets)
+    days = [(day, "AB" if day % 2 else "C") for day in range(40)]
+    dense = [(day, "ABCDEF") for day in range(40, 80)]  # 63 itemsets, of which 21 are of one or two products
+    pairs = []
+    for name, orders in (("a.csv", days), ("b.csv", dense)):
+        lines = [
+            [day, f"{FIRST + timedelta(days=day)} 12:00:00", "c1", item, NAMES[item], 1, PRICES[item], "France"]
+            for day, items in orders
+            for item in items
+        ]
+        write_drop(home, name, canonical(lines))
+        assert refresh(home, select=tables).success == (orders is days)
+        with open_snapshot(home) as snapshot:
+            assert snapshot.execute("select count(*) from core.orders").fetchone() == (40 if orders is days else 80,)
+            pairs.append(rows_of(snapshot, "select product_a, product_b, orders from baskets.pair_trends order by all"))
+    assert pairs == [[{"product_a": "A", "product_b": "B", "orders": 20}]] * 2
