@@ -190,6 +190,23 @@ def test_costs_that_change_are_read_anew_and_a_broken_list_is_named(home: Home) 
         pass
 
 
+def test_a_cost_is_that_of_the_product_with_the_same_code_in_upper_case(home: Home) -> None:
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+    write_drop(home, "a.csv", f"{header}\n1,85123a,MUG,1,12/1/2010 8:26,2.50,100,France\n")
+    home.settings_file.write_text("[bundles]\ncosts_file = 'costs.csv'\n")
+    costs = home.root / "costs.csv"
+    costs.write_text("product_id,unit_cost\n85123a,1.00\nnever-sold,3.00\n")
+    with built(home, only=upstream_of("baskets.product_costs")) as warehouse:
+        found = rows_of(warehouse, "select product_id, cast(unit_cost as double) as cost from baskets.product_costs")
+    assert {row["product_id"]: row["cost"] for row in found} == {"85123A": 1, "never-sold": 3}
+    costs.write_text("product_id,unit_cost\n85123a,1.00\n85123A,2.00\n")
+    with (
+        pytest.raises(SettingsError, match=r"costs.csv: product_id '85123a' and another row are both .* '85123A'"),
+        built(home, only=("baskets.product_costs",)),
+    ):
+        pass
+
+
 def test_without_uptake_no_bundle_is_worth_it_and_of_categories_there_are_none(home: Home) -> None:
     write_shop(home, "[bundles]\nuptake = 0.0\n")
     with built(home, only=TABLES) as warehouse:
