@@ -12,8 +12,9 @@ from retail_pipeline.analytics.baskets.bundles import Offer, choose_disjoint, ex
 from retail_pipeline.analytics.baskets.chance import Strata
 from retail_pipeline.analytics.baskets.itemsets import Itemsets, Search, mine
 from retail_pipeline.analytics.baskets.rules import Lookup
-from retail_pipeline.assets.baskets import baskets_read
+from retail_pipeline.assets.baskets import baskets_read, same_baskets
 from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, months_of, read_baskets, unfit
+from retail_pipeline.assets.baskets.same_baskets import ITEMSETS, RULES, require_rules_of
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.settings import BundleSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -21,7 +22,7 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME, RULES = "baskets.bundles", "baskets.association_rules"
+NAME = "baskets.bundles"
 CANDIDATES = f"""
     select distinct list_sort(list_concat(antecedents, consequents)) as products
     from {RULES}
@@ -73,6 +74,8 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     nothing = pd.DataFrame(columns=list(TABLE.columns))
     if warehouse.settings.baskets.items != "product":
         return nothing
+    baskets = read_baskets(warehouse, with_orders=True)
+    require_rules_of(baskets, warehouse)
     sets = warehouse.execute(CANDIDATES, {"most_products": settings.most_products}).fetchall()
     if not sets:
         return nothing
@@ -84,7 +87,6 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
             "in_range_days": warehouse.settings.baskets.in_range_days,
         },
     ).set_index("product_id")
-    baskets = read_baskets(warehouse, with_orders=True)
     first = int(np.searchsorted(baskets.days, baskets.days[-1] - settings.days + 1))
     starts = (0, first) if first else (0,)
     search = Search(baskets.least, settings.most_products, warehouse.settings.baskets.most_itemsets, starts)
@@ -224,9 +226,9 @@ TABLE = FrameTable(
         ),
         "is_worth_it": ("boolean", "whether expected_extra_margin, or revenue where that is unknown, is positive"),
     },
-    upstream=(*UPSTREAM, RULES, "baskets.product_costs"),
+    upstream=(*UPSTREAM, ITEMSETS, RULES, "baskets.product_costs"),
     make=_make,
-    code=(baskets_read, itemsets, occurrences, pair_counts, rules, chance, code),
+    code=(baskets_read, same_baskets, itemsets, occurrences, pair_counts, rules, chance, code),
     parameters=(*SETTINGS, *(f"bundle_{name}" for name in BundleSettings.model_fields)),
     tell=_tell,
 )

@@ -7,8 +7,9 @@ import numpy as np
 
 from retail_pipeline.analytics.baskets import chance, itemsets, occurrences
 from retail_pipeline.analytics.baskets.chance import Strata, expected_of_pairs
-from retail_pipeline.assets.baskets import baskets_read
+from retail_pipeline.assets.baskets import baskets_read, same_baskets
 from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, months_of, read_baskets
+from retail_pipeline.assets.baskets.same_baskets import ITEMSETS, RULES, require_rules_of
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.settings import StockPartnerSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -16,7 +17,7 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME, RULES = "baskets.stock_partners", "baskets.association_rules"
+NAME = "baskets.stock_partners"
 PAIRS = f"""
     select antecedents[1] as product_id, consequents[1] as partner_id, orders, confidence
     from {RULES}
@@ -62,6 +63,8 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     nothing = pd.DataFrame(columns=list(TABLE.columns))
     if warehouse.settings.baskets.items != "product":
         return nothing
+    baskets = read_baskets(warehouse, with_orders=True)
+    require_rules_of(baskets, warehouse)
     pairs = warehouse.read(PAIRS)
     sales = warehouse.read(
         SALES,
@@ -74,7 +77,6 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     pairs = pairs[pairs["product_id"].isin(sales.index) & pairs["partner_id"].isin(sales.index)]
     if pairs.empty:
         return nothing
-    baskets = read_baskets(warehouse, with_orders=True)
     pairs["excess"] = _excess(baskets, pairs)
     pairs = pairs[pairs["excess"] > 0]
     of_day = sales["lines"] / sales["days"]
@@ -146,8 +148,8 @@ TABLE = FrameTable(
         "stock_out_cost_per_day": ("double", "both together [reporting currency]"),
         "advice": ("varchar", "the same in words, with how much more than its own sales the product is worth"),
     },
-    upstream=(*UPSTREAM, RULES, "sales.product_days"),
+    upstream=(*UPSTREAM, ITEMSETS, RULES, "sales.product_days"),
     make=_make,
-    code=(baskets_read, itemsets, occurrences, chance),
+    code=(baskets_read, same_baskets, itemsets, occurrences, chance),
     parameters=(*SETTINGS, *(f"stock_partner_{name}" for name in StockPartnerSettings.model_fields)),
 )

@@ -15,7 +15,7 @@ from retail_pipeline.definitions import FRAME_TABLES
 from retail_pipeline.errors import SettingsError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.reports.basket_charts import label, label_size
-from retail_pipeline.settings import BasketSettings, Settings
+from retail_pipeline.settings import BasketSettings, CoreSettings, Settings
 from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.store_tables import TO_ORDER_LINES, built, one_row, rows_of, up_to, upstream_of
@@ -219,13 +219,37 @@ def test_without_uptake_no_bundle_is_worth_it_and_of_categories_there_are_none(h
         assert warehouse.count("baskets.bundles") == warehouse.count("baskets.stock_partners") == 0
 
 
-@pytest.mark.parametrize("table", ["baskets.bundles", "baskets.stock_partners"])
-def test_rules_of_other_settings_are_refused(shop: Warehouse, table: str) -> None:
-    other = Warehouse(
-        shop.connection, shop.home, Settings(baskets=BasketSettings(min_support=0.2)), "test-run", full=True
-    )
+def build(warehouse: Warehouse, settings: Settings, *tables: str) -> None:
+    """Make tables in Python anew by other settings."""
+    other = Warehouse(warehouse.connection, warehouse.home, settings, "test-run", full=True)
+    for table in FRAME_TABLES:
+        if table.name in tables:
+            build_frame_table(other, table)
+
+
+@pytest.mark.parametrize("table", ["pair_trends", "substitutes", "bundles", "stock_partners"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(baskets=BasketSettings(min_support=0.2)),
+        Settings(baskets=BasketSettings(least_items=2)),
+        Settings(core=CoreSettings(as_of=date(2024, 6, 1))),
+        Settings(core=CoreSettings(as_of=date(2023, 6, 1))),
+    ],
+    ids=["support", "items", "as_of", "no_orders"],
+)
+def test_itemsets_of_other_baskets_are_refused(shop: Warehouse, settings: Settings, table: str) -> None:
+    with pytest.raises(WarehouseError, match=r"'retail run --select baskets\.frequent_itemsets'"):
+        build(shop, settings, f"baskets.{table}")
+
+
+@pytest.mark.parametrize("table", ["bundles", "stock_partners"])
+def test_rules_of_other_itemsets_are_refused(shop: Warehouse, table: str) -> None:
+    settings = Settings(core=CoreSettings(as_of=date(2024, 6, 1)))
+    build(shop, settings, "baskets.frequent_itemsets")
     with pytest.raises(WarehouseError, match=r"'retail run --select baskets\.association_rules'"):
-        build_frame_table(other, {each.name: each for each in FRAME_TABLES}[table])
+        build(shop, settings, f"baskets.{table}")
+    build(shop, shop.settings, "baskets.frequent_itemsets")
 
 
 def test_the_usual_value_of_a_product_is_the_median(shop: Warehouse) -> None:
