@@ -1,4 +1,4 @@
-"""Bundles of a shop that sells in two currencies, to guests too, and on two lines of an order."""
+"""Bundles and stock partners of a shop that sells in two currencies, to guests too, and on two lines of an order."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -6,10 +6,10 @@ from datetime import date, timedelta
 import pytest
 
 from retail_pipeline.home import Home
-from retail_pipeline.settings import BasketSettings, BundleSettings, CoreSettings, Settings
+from retail_pipeline.settings import BasketSettings, BundleSettings, CoreSettings, Settings, StockPartnerSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.baskets.test_uses import TABLES, build
-from retail_pipeline_tests.assets.store_tables import built, rows_of
+from retail_pipeline_tests.assets.store_tables import built, one_row, rows_of
 from retail_pipeline_tests.stores import CANONICAL_HEADER, canonical, write_drop
 
 FIRST, DAYS = date(2024, 1, 1), 200
@@ -94,3 +94,26 @@ def test_before_the_first_order_there_is_nothing_to_bundle(market: Warehouse) ->
     settings = Settings(core=CoreSettings(as_of=FIRST))
     assert made(market, "bundles", settings) == []
     assert market.count("baskets.stock_partners") == 0
+
+
+def test_orders_a_day_are_orders_however_many_lines_they_have(market: Warehouse) -> None:
+    made(market, "stock_partners", market.settings)
+    of_a, of_b = (one_row(market, f"select * from baskets.stock_partners where product_id = '{item}'") for item in "AB")
+    assert of_a["orders_per_day"] == of_b["orders_per_day"] == 1
+    # who buys the one buys the other: the same share of either's sales goes with its partner
+    share = of_a["partner_revenue_per_day"] / of_b["own_revenue_per_day"]
+    assert share == pytest.approx(of_b["partner_revenue_per_day"] / of_a["own_revenue_per_day"])
+    assert 0 < share < 1
+
+
+def test_what_was_last_sold_before_the_days_of_the_rates_is_in_range_and_costs_nothing(market: Warehouse) -> None:
+    settings = Settings(
+        baskets=BasketSettings(in_range_days=DAYS - LAST_OF_DE), stock_partners=StockPartnerSettings(days=30)
+    )
+    assert {row["product_id"] for row in made(market, "stock_partners", settings)} >= set("ABDE")
+    of_d = one_row(market, "select * from baskets.stock_partners where product_id = 'D'")
+    assert (of_d["partners"], of_d["orders_per_day"], of_d["stock_out_cost_per_day"]) == (["E"], 0, 0)
+    settings = Settings(
+        baskets=BasketSettings(in_range_days=DAYS - LAST_OF_DE - 1), stock_partners=StockPartnerSettings(days=90)
+    )
+    assert "D" not in {row["product_id"] for row in made(market, "stock_partners", settings)}
