@@ -27,6 +27,15 @@ def test_costs_are_read_by_their_header(tmp_path: Path, content: str) -> None:
     assert costs_of(tmp_path, content) == {"P": Decimal("2.50"), "Q": 0}
 
 
+def test_texts_in_quotes_may_hold_line_ends_and_no_other_character_ends_a_row(tmp_path: Path) -> None:
+    content = 'product_id,note,unit_cost\r\nP,"two\r\nlines",2.50\r\nQ\u2028R,a\x0bb,.5\r\n'
+    assert costs_of(tmp_path, content) == {"P": Decimal("2.50"), "Q\u2028R": Decimal("0.5")}
+
+
+def test_empty_cells_after_the_last_column_are_nothing(tmp_path: Path) -> None:
+    assert costs_of(tmp_path, "product_id,unit_cost\nP,2,,\n,,,\n") == {"P": Decimal(2)}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -40,6 +49,13 @@ def test_costs_are_read_by_their_header(tmp_path: Path, content: str) -> None:
         ("product_id,unit_cost\nP,-1\n", r"row 2: unit_cost is '-1'; it must be 0 or more"),
         ("product_id,unit_cost\nP,nan\n", r"row 2: unit_cost is 'nan'"),
         ("product_id,unit_cost\nP,1e13\n", r"row 2: unit_cost is '1e13'"),
+        ("product_id,unit_cost\nP,1e-9999999999999999999\n", r"row 2: unit_cost is '1e-9+'; it must be a number"),
+        ("product_id,unit_cost\nP,1_0\n", r"row 2: unit_cost is '1_0'; it must be a number"),
+        ("product_id,unit_cost\nP,\u0662\n", r"row 2: unit_cost is '\u0662'; it must be a number"),
+        ('product_id,unit_cost\nP,"2,50"\n', r"row 2: unit_cost is '2,50'; it must be a number such as 2.50"),
+        ("product_id,unit_cost\nP,1\nA,2,50\n", r"costs.csv, row 3 has 3 cells .* 'A,2,50'. .* as in 2.50"),
+        (f"product_id,unit_cost\nP,1\n{'x' * 131_073},1\n", r"costs.csv, row 3 is no row .* larger than field limit"),
+        ('product_id,unit_cost,note\nP,1,"x\nQ,2,y\n', r"costs.csv, row 2 is no row .* a quotation mark is missing"),
         (b"product_id,unit_cost\nP\xe9,1\n", "is not UTF-8 text"),
     ],
 )

@@ -1,6 +1,7 @@
 """``baskets.bundles``: disjoint sets of products worth selling together."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from retail_pipeline.analytics.baskets.bundles import Offer, choose_disjoint, ex
 from retail_pipeline.analytics.baskets.chance import Strata
 from retail_pipeline.analytics.baskets.itemsets import Itemsets, Search, mine
 from retail_pipeline.analytics.baskets.rules import Lookup
-from retail_pipeline.assets.baskets import baskets_read
+from retail_pipeline.assets.baskets import baskets_read, same_baskets
 from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, months_of, read_baskets, unfit
+from retail_pipeline.assets.baskets.same_baskets import ITEMSETS, RULES, require_rules_of
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.settings import BundleSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -21,46 +23,52 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME, RULES = "baskets.bundles", "baskets.association_rules"
+NAME = "baskets.bundles"
 CANDIDATES = f"""
     select distinct list_sort(list_concat(antecedents, consequents)) as products
     from {RULES}
     where is_significant and not is_redundant and len(antecedents) + len(consequents) <= $most_products
     order by products
 """
+LAST_DAY = """
+    select max(order_date)
+    from core.order_lines
+    where line_type = 'sale' and not is_duplicate and (order_ts < $as_of or $as_of is null)
+"""
 PRODUCTS = """
-    with ends as (
-        select max(order_date) as last_day
+    with sales as (
+        select
+            product_id, order_id, order_ts, line_no, order_date, quantity, reporting_amount,
+            order_date > $last_day - $days as is_recent,
+            case
+                -- by the rate of the line, which is not told but in its amounts
+                when amount > 0 then unit_price * (cast(reporting_amount as double) / cast(amount as double))
+            end as price
         from core.order_lines
-        where line_type = 'sale' and (order_ts < $as_of or $as_of is null)
+        where line_type = 'sale' and not is_duplicate and (order_ts < $as_of or $as_of is null)
     ),
 
     sold as (
         select
-            lines.product_id,
-            median(cast(lines.reporting_amount as double)) as order_value,
-            cast(sum(lines.reporting_amount) as double) / nullif(cast(sum(lines.quantity) as double), 0) as unit_value,
-            max(lines.order_date) as last_sold_on
-        from core.order_lines as lines
-        cross join ends
-        where lines.line_type = 'sale'
-            and not lines.is_duplicate
-            and (lines.order_ts < $as_of or $as_of is null)
-            and lines.order_date > ends.last_day - $days
-        group by lines.product_id
+            product_id,
+            median(cast(reporting_amount as double)) filter (where is_recent) as order_value,
+            cast(sum(reporting_amount) filter (where is_recent) as double)
+            / nullif(cast(sum(quantity) filter (where is_recent) as double), 0) as unit_value,
+            first(price order by order_ts desc, order_id desc, line_no desc) filter (where price is not null) as price,
+            max(order_date) as last_sold_on
+        from sales
+        group by product_id
     )
 
     select
         sold.product_id,
-        cast(products.last_unit_price as double) as price,
+        sold.price,
         sold.order_value,
         1 - cast(costs.unit_cost as double) / nullif(sold.unit_value, 0) as margin_share,
         cast(costs.unit_cost as double) as unit_cost
     from sold
-    cross join ends
-    join core.products as products on sold.product_id = products.product_id
     left join baskets.product_costs as costs on sold.product_id = costs.product_id
-    where sold.last_sold_on > ends.last_day - $in_range_days and sold.order_value > 0
+    where sold.last_sold_on > $last_day - $in_range_days and sold.order_value > 0
     order by sold.product_id
 """
 
@@ -69,26 +77,34 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     """The best bundles, none of which have a product in common."""
     import pandas as pd
 
-    settings = warehouse.settings.bundles
+    settings, as_of = warehouse.settings.bundles, {"as_of": warehouse.settings.core.as_of}
     nothing = pd.DataFrame(columns=list(TABLE.columns))
     if warehouse.settings.baskets.items != "product":
         return nothing
+    baskets = read_baskets(warehouse, with_orders=True)
+    require_rules_of(baskets, warehouse)
     sets = warehouse.execute(CANDIDATES, {"most_products": settings.most_products}).fetchall()
-    if not sets:
+    last_day = warehouse.value(LAST_DAY, as_of)
+    if not sets or last_day is None:
+        return nothing
+    first = int(np.searchsorted(baskets.days, np.datetime64(last_day - timedelta(days=settings.days - 1))))
+    if first == len(baskets.days):
         return nothing
     products = warehouse.read(
         PRODUCTS,
         {
-            "as_of": warehouse.settings.core.as_of,
+            **as_of,
+            "last_day": last_day,
             "days": settings.days,
             "in_range_days": warehouse.settings.baskets.in_range_days,
         },
     ).set_index("product_id")
-    baskets = read_baskets(warehouse, with_orders=True)
-    first = int(np.searchsorted(baskets.days, baskets.days[-1] - settings.days + 1))
     starts = (0, first) if first else (0,)
-    search = Search(baskets.least, settings.most_products, warehouse.settings.baskets.most_itemsets, starts)
-    found = mine(baskets.held, search)
+    longest = max(len(items) for (items,) in sets)
+    of_all = warehouse.settings.baskets
+    found = mine(
+        baskets.held, Search(baskets.least, min(longest, of_all.max_length or longest), of_all.most_itemsets, starts)
+    )
     strata = Strata.of(
         baskets.held.between(first, len(baskets.days)), months_of(baskets.days[first:]), baskets.products[first:]
     )
@@ -206,8 +222,8 @@ TABLE = FrameTable(
             "of two of its products the orders with both by what chance makes of orders of the same month and size, "
             "for the two that go together least [times]",
         ),
-        "price": ("double", "sum of the prices of a unit of each, of the latest sales [currency]"),
-        "bundle_price": ("double", "the same less bundles.discount [currency]"),
+        "price": ("double", "sum of the prices of a unit of each, of the latest paid sales [reporting currency]"),
+        "bundle_price": ("double", "the same less bundles.discount [reporting currency]"),
         "order_value": ("double", "what a line of each is usually worth, the median, in sum [reporting currency]"),
         "avg_basket_revenue": ("double", "what the orders sell that hold all of it, on average [reporting currency]"),
         "expected_extra_orders": ("double", "orders that would take the missing product [orders]"),
@@ -224,9 +240,9 @@ TABLE = FrameTable(
         ),
         "is_worth_it": ("boolean", "whether expected_extra_margin, or revenue where that is unknown, is positive"),
     },
-    upstream=(*UPSTREAM, RULES, "baskets.product_costs"),
+    upstream=(*UPSTREAM, ITEMSETS, RULES, "baskets.product_costs"),
     make=_make,
-    code=(baskets_read, itemsets, occurrences, pair_counts, rules, chance, code),
+    code=(baskets_read, same_baskets, itemsets, occurrences, pair_counts, rules, chance, code),
     parameters=(*SETTINGS, *(f"bundle_{name}" for name in BundleSettings.model_fields)),
     tell=_tell,
 )

@@ -8,8 +8,9 @@ from retail_pipeline.analytics.baskets import itemsets, occurrences, pair_counts
 from retail_pipeline.analytics.baskets.itemsets import Search, mine
 from retail_pipeline.analytics.baskets.significance import false_discovery_rates
 from retail_pipeline.analytics.baskets.trends import find_trends
-from retail_pipeline.assets.baskets import baskets_read
+from retail_pipeline.assets.baskets import baskets_read, same_baskets
 from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, read_baskets
+from retail_pipeline.assets.baskets.same_baskets import ITEMSETS, require_itemsets_of
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.settings import PairTrendSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -31,6 +32,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
 
     quarters = warehouse.read(QUARTERS, {"as_of": warehouse.settings.core.as_of})
     baskets = read_baskets(warehouse)
+    require_itemsets_of(baskets, warehouse)
     if not len(baskets.days) or quarters.empty:
         return pd.DataFrame(columns=list(TABLE.columns))
     firsts = quarters["quarter"].to_numpy(dtype="datetime64[D]")
@@ -130,8 +132,8 @@ TABLE = FrameTable(
         "p_value": ("double", "such a trend, up or down, by chance [probability]"),
         "q_value": ("double", "adjusted by Benjamini and Hochberg for all frequent pairs [share]"),
     },
-    upstream=(*UPSTREAM, "sales.quarterly"),
+    upstream=(*UPSTREAM, "sales.quarterly", ITEMSETS),
     make=_make,
-    code=(baskets_read, itemsets, occurrences, pair_counts, significance, trends),
+    code=(baskets_read, same_baskets, itemsets, occurrences, pair_counts, significance, trends),
     parameters=(*SETTINGS, *(f"pair_trend_{name}" for name in PairTrendSettings.model_fields)),
 )

@@ -7,8 +7,9 @@ import numpy as np
 
 from retail_pipeline.analytics.baskets import chance, itemsets, occurrences
 from retail_pipeline.analytics.baskets.chance import Strata, expected_of_pairs
-from retail_pipeline.assets.baskets import baskets_read
+from retail_pipeline.assets.baskets import baskets_read, same_baskets
 from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, BasketItems, months_of, read_baskets
+from retail_pipeline.assets.baskets.same_baskets import ITEMSETS, RULES, require_rules_of
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.settings import StockPartnerSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -16,7 +17,7 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME, RULES = "baskets.stock_partners", "baskets.association_rules"
+NAME = "baskets.stock_partners"
 PAIRS = f"""
     select antecedents[1] as product_id, consequents[1] as partner_id, orders, confidence
     from {RULES}
@@ -33,22 +34,34 @@ SALES = """
     sold as (
         select
             days.product_id,
-            greatest(sum(days.gross_sales - days.discounts - days.returns), 0) as net_sales,
-            sum(days.lines) as lines,
+            sum(days.gross_sales - days.discounts - days.returns) filter (where days.date_day > ends.last_day - $days)
+            as net_sales,
             max(case when days.lines > 0 then days.date_day end) as last_sold_on
         from sales.product_days as days
         cross join ends
-        where days.date_day <= ends.last_day and days.date_day > ends.last_day - $days
+        where days.date_day <= ends.last_day and days.date_day > ends.last_day - greatest($days, $in_range_days)
         group by days.product_id
+    ),
+
+    ordered as (
+        select lines.product_id, count(distinct lines.order_id) as orders
+        from core.order_lines as lines
+        cross join ends
+        where lines.line_type = 'sale'
+            and not lines.is_duplicate
+            and lines.order_date <= ends.last_day
+            and lines.order_date > ends.last_day - $days
+        group by lines.product_id
     )
 
     select
         sold.product_id,
         least($days, ends.last_day - cast(products.first_sold_at as date) + 1) as days,
-        cast(sold.lines as double) as lines,
-        cast(sold.net_sales as double) as net_sales
+        cast(coalesce(ordered.orders, 0) as double) as orders,
+        cast(greatest(coalesce(sold.net_sales, 0), 0) as double) as net_sales
     from sold
     cross join ends
+    left join ordered on sold.product_id = ordered.product_id
     join core.products as products on sold.product_id = products.product_id
     where sold.last_sold_on > ends.last_day - $in_range_days
     order by sold.product_id
@@ -62,6 +75,8 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     nothing = pd.DataFrame(columns=list(TABLE.columns))
     if warehouse.settings.baskets.items != "product":
         return nothing
+    baskets = read_baskets(warehouse, with_orders=True)
+    require_rules_of(baskets, warehouse)
     pairs = warehouse.read(PAIRS)
     sales = warehouse.read(
         SALES,
@@ -74,12 +89,11 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     pairs = pairs[pairs["product_id"].isin(sales.index) & pairs["partner_id"].isin(sales.index)]
     if pairs.empty:
         return nothing
-    baskets = read_baskets(warehouse, with_orders=True)
     pairs["excess"] = _excess(baskets, pairs)
     pairs = pairs[pairs["excess"] > 0]
-    of_day = sales["lines"] / sales["days"]
-    line_value = sales["net_sales"] / sales["lines"]
-    pairs["lost"] = (pairs["product_id"].map(of_day) * pairs["excess"] * pairs["partner_id"].map(line_value)).to_numpy(
+    of_day = sales["orders"] / sales["days"]
+    order_value = sales["net_sales"] / sales["orders"].clip(lower=1)
+    pairs["lost"] = (pairs["product_id"].map(of_day) * pairs["excess"] * pairs["partner_id"].map(order_value)).to_numpy(
         dtype=np.float64
     )
     pairs = pairs.sort_values(
@@ -140,14 +154,14 @@ TABLE = FrameTable(
         "rank": ("bigint", "1 for the highest stock_out_cost_per_day"),
         "partners": ("varchar[]", "what is bought with it, that which brings most first"),
         "partner_names": ("varchar[]", "their names"),
-        "orders_per_day": ("double", "sale lines of it a day [lines]"),
+        "orders_per_day": ("double", "orders with it a day [orders]"),
         "own_revenue_per_day": ("double", "its net sales a day [reporting currency]"),
         "partner_revenue_per_day": ("double", "net sales a day of partners that go with it [reporting currency]"),
         "stock_out_cost_per_day": ("double", "both together [reporting currency]"),
         "advice": ("varchar", "the same in words, with how much more than its own sales the product is worth"),
     },
-    upstream=(*UPSTREAM, RULES, "sales.product_days"),
+    upstream=(*UPSTREAM, ITEMSETS, RULES, "sales.product_days"),
     make=_make,
-    code=(baskets_read, itemsets, occurrences, chance),
+    code=(baskets_read, same_baskets, itemsets, occurrences, chance),
     parameters=(*SETTINGS, *(f"stock_partner_{name}" for name in StockPartnerSettings.model_fields)),
 )

@@ -8,8 +8,9 @@ import numpy as np
 from retail_pipeline.analytics.baskets import chance, occurrences, pair_counts, significance
 from retail_pipeline.analytics.baskets import substitutes as code
 from retail_pipeline.analytics.baskets.substitutes import SubstituteLimits, find_substitutes
-from retail_pipeline.assets.baskets import baskets_read
+from retail_pipeline.assets.baskets import baskets_read, same_baskets
 from retail_pipeline.assets.baskets.baskets_read import SETTINGS, UPSTREAM, months_of, read_baskets
+from retail_pipeline.assets.baskets.same_baskets import ITEMSETS, require_itemsets_of
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.settings import SubstituteSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -25,6 +26,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     import pandas as pd
 
     baskets, settings = read_baskets(warehouse, with_orders=True), warehouse.settings.substitutes
+    require_itemsets_of(baskets, warehouse)
     frequent = np.flatnonzero(baskets.held.counts >= baskets.least)
     held = baskets.held.take(frequent)
     limits = SubstituteLimits(
@@ -91,9 +93,9 @@ TABLE = FrameTable(
         "p_value": ("double", "so few orders or fewer by chance [probability]"),
         "q_value": ("double", "adjusted by Benjamini and Hochberg for all pairs tested [share]"),
     },
-    upstream=UPSTREAM,
+    upstream=(*UPSTREAM, ITEMSETS),
     make=_make,
-    code=(baskets_read, occurrences, pair_counts, significance, chance, code),
+    code=(baskets_read, same_baskets, occurrences, pair_counts, significance, chance, code),
     parameters=(*SETTINGS, *(f"substitute_{name}" for name in SubstituteSettings.model_fields)),
     tell=_tell,
 )

@@ -30,7 +30,6 @@ CHECKS: list[TableCheck] = [
         """,
         remedy=REBUILD,
         parameters=["basket_max_length"],
-        beside=("baskets.frequent_itemsets",),
     ),
     no_rows(
         "baskets.pair_trends",
@@ -63,7 +62,6 @@ CHECKS: list[TableCheck] = [
         where (of_a.orders = substitutes.orders_a and of_b.orders = substitutes.orders_b) is not true
         """,
         remedy=REBUILD,
-        beside=("baskets.frequent_itemsets",),
     ),
     no_rows(
         "baskets.substitutes",

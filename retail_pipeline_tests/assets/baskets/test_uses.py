@@ -15,10 +15,11 @@ from retail_pipeline.definitions import FRAME_TABLES
 from retail_pipeline.errors import SettingsError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.reports.basket_charts import label, label_size
-from retail_pipeline.settings import BasketSettings, Settings
+from retail_pipeline.settings import BasketSettings, CoreSettings, Settings
+from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline.warehouse.warehouse import Warehouse
-from retail_pipeline_tests.assets.store_tables import TO_ORDER_LINES, built, one_row, rows_of, upstream_of
-from retail_pipeline_tests.stores import canonical, write_drop
+from retail_pipeline_tests.assets.store_tables import TO_ORDER_LINES, built, one_row, rows_of, up_to, upstream_of
+from retail_pipeline_tests.stores import canonical, refresh, write_drop
 
 USES = ("pair_trends", "substitutes", "bundles", "stock_partners", "rule_network")
 TABLES = set().union(*(upstream_of(f"baskets.{name}") for name in USES))
@@ -189,6 +190,23 @@ def test_costs_that_change_are_read_anew_and_a_broken_list_is_named(home: Home) 
         pass
 
 
+def test_a_cost_is_that_of_the_product_with_the_same_code_in_upper_case(home: Home) -> None:
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+    write_drop(home, "a.csv", f"{header}\n1,85123a,MUG,1,12/1/2010 8:26,2.50,100,France\n")
+    home.settings_file.write_text("[bundles]\ncosts_file = 'costs.csv'\n")
+    costs = home.root / "costs.csv"
+    costs.write_text("product_id,unit_cost\n85123a,1.00\nnever-sold,3.00\n")
+    with built(home, only=upstream_of("baskets.product_costs")) as warehouse:
+        found = rows_of(warehouse, "select product_id, cast(unit_cost as double) as cost from baskets.product_costs")
+    assert {row["product_id"]: row["cost"] for row in found} == {"85123A": 1, "never-sold": 3}
+    costs.write_text("product_id,unit_cost\n85123a,1.00\n85123A,2.00\n")
+    with (
+        pytest.raises(SettingsError, match=r"costs.csv: product_id '85123a' and another row are both .* '85123A'"),
+        built(home, only=("baskets.product_costs",)),
+    ):
+        pass
+
+
 def test_without_uptake_no_bundle_is_worth_it_and_of_categories_there_are_none(home: Home) -> None:
     write_shop(home, "[bundles]\nuptake = 0.0\n")
     with built(home, only=TABLES) as warehouse:
@@ -201,16 +219,61 @@ def test_without_uptake_no_bundle_is_worth_it_and_of_categories_there_are_none(h
         assert warehouse.count("baskets.bundles") == warehouse.count("baskets.stock_partners") == 0
 
 
-@pytest.mark.parametrize("table", ["baskets.bundles", "baskets.stock_partners"])
-def test_rules_of_other_settings_are_refused(shop: Warehouse, table: str) -> None:
-    other = Warehouse(
-        shop.connection, shop.home, Settings(baskets=BasketSettings(min_support=0.2)), "test-run", full=True
-    )
+def build(warehouse: Warehouse, settings: Settings, *tables: str) -> None:
+    """Make tables in Python anew by other settings."""
+    other = Warehouse(warehouse.connection, warehouse.home, settings, "test-run", full=True)
+    for table in FRAME_TABLES:
+        if table.name in tables:
+            build_frame_table(other, table)
+
+
+@pytest.mark.parametrize("table", ["pair_trends", "substitutes", "bundles", "stock_partners"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(baskets=BasketSettings(min_support=0.2)),
+        Settings(baskets=BasketSettings(least_items=2)),
+        Settings(core=CoreSettings(as_of=date(2024, 6, 1))),
+        Settings(core=CoreSettings(as_of=date(2023, 6, 1))),
+    ],
+    ids=["support", "items", "as_of", "no_orders"],
+)
+def test_itemsets_of_other_baskets_are_refused(shop: Warehouse, settings: Settings, table: str) -> None:
+    with pytest.raises(WarehouseError, match=r"'retail run --select baskets\.frequent_itemsets'"):
+        build(shop, settings, f"baskets.{table}")
+
+
+@pytest.mark.parametrize("table", ["bundles", "stock_partners"])
+def test_rules_of_other_itemsets_are_refused(shop: Warehouse, table: str) -> None:
+    settings = Settings(core=CoreSettings(as_of=date(2024, 6, 1)))
+    build(shop, settings, "baskets.frequent_itemsets")
     with pytest.raises(WarehouseError, match=r"'retail run --select baskets\.association_rules'"):
-        build_frame_table(other, {each.name: each for each in FRAME_TABLES}[table])
+        build(shop, settings, f"baskets.{table}")
+    build(shop, shop.settings, "baskets.frequent_itemsets")
 
 
 def test_the_usual_value_of_a_product_is_the_median(shop: Warehouse) -> None:
     row = one_row(shop, "select * from baskets.bundles where products = ['A', 'B']")
     values = {item: median(line[5] * line[6] for line in LINES if line[3] == item) for item in "AB"}
     assert row["order_value"] == pytest.approx(sum(values.values()))
+
+
+def test_where_itemsets_are_too_many_the_rest_is_published_and_what_is_made_of_them_stays(home: Home) -> None:
+    home.settings_file.write_text("[baskets]\nmost_itemsets = 40\n")
+    made_of_itemsets = ("baskets.pair_trends", "baskets.substitutes")
+    tables = up_to(*made_of_itemsets)
+    days = [(day, "AB" if day % 2 else "C") for day in range(40)]
+    dense = [(day, "ABCDEF") for day in range(40, 80)]  # 63 itemsets, of which 21 are of one or two products
+    pairs = []
+    for name, orders in (("a.csv", days), ("b.csv", dense)):
+        lines = [
+            [day, f"{FIRST + timedelta(days=day)} 12:00:00", "c1", item, NAMES[item], 1, PRICES[item], "France"]
+            for day, items in orders
+            for item in items
+        ]
+        write_drop(home, name, canonical(lines))
+        assert refresh(home, select=tables).success == (orders is days)
+        with open_snapshot(home) as snapshot:
+            assert snapshot.execute("select count(*) from core.orders").fetchone() == (40 if orders is days else 80,)
+            pairs.append(rows_of(snapshot, "select product_a, product_b, orders from baskets.pair_trends order by all"))
+    assert pairs == [[{"product_a": "A", "product_b": "B", "orders": 20}]] * 2
