@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 STEPS = 150
 MOST_PUSHES = 2_000
+PUSHES_BEFORE_WIDER, WIDER = 20, 1.02
+"""In a crowd each push makes others meet, on and on: after so many all places go apart by that factor."""
 
 
 def components(edges: Integers, nodes: int) -> Integers:
@@ -97,7 +99,7 @@ def push_apart(places: Floats, boxes: Floats) -> Floats:
     places = places.copy()
     first, second = np.triu_indices(len(places), k=1)
     needed = (boxes[first] + boxes[second]) / 2
-    for _ in range(MOST_PUSHES):
+    for push in range(1, MOST_PUSHES + 1):
         apart = places[second] - places[first]
         overlap = needed - np.abs(apart)
         meet = np.flatnonzero((overlap > 1e-9).all(axis=1))
@@ -109,6 +111,8 @@ def push_apart(places: Floats, boxes: Floats) -> Floats:
         shift = side * overlap[meet, axis] / 2
         np.subtract.at(places, (first[meet], axis), shift)
         np.add.at(places, (second[meet], axis), shift)
+        if push % PUSHES_BEFORE_WIDER == 0:
+            places *= WIDER
     return places
 
 

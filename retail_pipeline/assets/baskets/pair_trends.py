@@ -50,7 +50,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     frame = pd.DataFrame(
         {
             **{
-                name: np.repeat([words[item] for item in pairs[:, side]], len(quarters))
+                name: repeated([words[item] for item in pairs[:, side]], len(quarters))
                 for name, words, side in (
                     ("product_a", baskets.items, 0), ("product_b", baskets.items, 1),
                     ("name_a", baskets.names, 0), ("name_b", baskets.names, 1),
@@ -71,6 +71,11 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     return pd.concat([frame, told.loc[np.repeat(told.index, len(quarters))].reset_index(drop=True)], axis=1)[
         list(TABLE.columns)
     ]
+
+
+def repeated(words: list[str], times: int) -> np.ndarray:
+    """Each text so many times in a row, as an object: as plain texts all would take the room of the longest."""
+    return np.repeat(np.array(words, dtype=object), times)
 
 
 def _directions(

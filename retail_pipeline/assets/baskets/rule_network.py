@@ -64,7 +64,8 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
 def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
     rows = read_rows(warehouse.connection)(f"select * from {NAME} order by lift desc, source, target")
     if not rows:
-        return {}
+        of = warehouse.settings.baskets.items
+        return {"no network": f"no rule of one item to one other is significant (baskets.items is {of!r})"}
     return {"network": dg.MetadataValue.md(image("network of the strongest rules", network_chart(rows)))}
 
 

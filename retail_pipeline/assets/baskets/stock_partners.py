@@ -139,6 +139,17 @@ def _advice(row: Mapping[str, Any]) -> str:
     )
 
 
+def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
+    if warehouse.settings.baskets.items != "product":
+        return {"no partners": "baskets.items is not 'product'"}
+    if not warehouse.count(NAME):
+        return {
+            "no partners": "no significant rule leads from one product to one other, beyond what large orders do with "
+            "everything, that were both sold in the last baskets.in_range_days days"
+        }
+    return {}
+
+
 TABLE = FrameTable(
     name=NAME,
     row="a product with strong partners, and what a day costs on which it is out of stock",
@@ -164,4 +175,5 @@ TABLE = FrameTable(
     make=_make,
     code=(baskets_read, same_baskets, itemsets, occurrences, chance),
     parameters=(*SETTINGS, *(f"stock_partner_{name}" for name in StockPartnerSettings.model_fields)),
+    tell=_tell,
 )

@@ -76,5 +76,12 @@ def test_boxes_that_do_not_meet_stay_where_they_are() -> None:
     assert (push_apart(places, np.tile([1.0, 0.5], (3, 1))) == places).all()
 
 
+def test_a_crowd_of_boxes_comes_apart_wholly() -> None:
+    angles = 2 * np.pi * np.arange(200) / 200
+    crowd = 4 * np.column_stack([np.cos(angles), np.sin(angles)])
+    boxes = np.tile([1.4, 0.6], (200, 1))
+    assert not meet(push_apart(crowd, boxes), boxes)
+
+
 def test_an_empty_network_has_no_places() -> None:
     assert lay_out(np.zeros((0, 2), dtype=np.int64), np.zeros((0, 2)), width=5, gap=0.1).shape == (0, 2)

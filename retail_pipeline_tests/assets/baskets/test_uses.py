@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from retail_pipeline.assets.baskets import rule_network
+from retail_pipeline.assets.baskets import bundles, rule_network, stock_partners
+from retail_pipeline.assets.baskets.pair_trends import repeated
 from retail_pipeline.assets.frame_assets import build_frame_table
 from retail_pipeline.definitions import FRAME_TABLES
 from retail_pipeline.errors import SettingsError, WarehouseError
@@ -97,6 +98,12 @@ def test_a_pair_that_doubles_each_quarter_rises_and_one_that_stays_is_steady(sho
         )
     ]
     assert told["F", "G"]["change"] == pytest.approx(shares[1] / shares[0] - 1)
+
+
+def test_names_of_pairs_take_no_more_room_for_one_that_is_long() -> None:
+    found = repeated(["a", "b\0", "c" * 100_000], 2)
+    assert found.tolist() == ["a", "a", "b\0", "b\0", "c" * 100_000, "c" * 100_000]
+    assert found.nbytes == 6 * 8
 
 
 def test_a_bundle_brings_what_the_assumption_says(shop: Warehouse) -> None:
@@ -216,7 +223,11 @@ def test_without_uptake_no_bundle_is_worth_it_and_of_categories_there_are_none(h
     assert all(row["expected_extra_revenue"] < 0 < row["break_even_uptake"] for row in rows)
     home.settings_file.write_text("[baskets]\nitems = 'category'\n")
     with built(home, only=TABLES) as warehouse:
-        assert warehouse.count("baskets.bundles") == warehouse.count("baskets.stock_partners") == 0
+        for table, what in ((bundles, "bundles"), (stock_partners, "partners"), (rule_network, "network")):
+            assert warehouse.count(table.NAME) == 0
+            (told,) = table.TABLE.tell(warehouse).items()
+            assert told[0] == f"no {what}"
+            assert "baskets.items is " in told[1]
 
 
 def build(warehouse: Warehouse, settings: Settings, *tables: str) -> None:
