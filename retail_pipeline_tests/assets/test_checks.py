@@ -297,6 +297,7 @@ CORRUPTIONS: dict[str, list[str]] = {
 BY_NAME = {check.full_name: check for check in CHECKS}
 NOT_BLOCKING = {
     "baskets.frequent_itemsets:some_items_are_frequent",
+    "baskets.product_costs:costs_are_of_products",
     "core.order_lines:amounts_are_in_one_currency",
     "core.order_lines:orders_are_of_one_format",
     "decisions.insights:evidence_is_one_row",

@@ -38,7 +38,10 @@ LAST_DAY = """
 PRODUCTS = """
     with sales as (
         select
-            product_id, order_id, order_ts, line_no, order_date, quantity, reporting_amount,
+            product_id,
+            order_date,
+            quantity,
+            reporting_amount,
             order_date > $last_day - $days as is_recent,
             case
                 -- by the rate of the line, which is not told but in its amounts
@@ -54,7 +57,7 @@ PRODUCTS = """
             median(cast(reporting_amount as double)) filter (where is_recent) as order_value,
             cast(sum(reporting_amount) filter (where is_recent) as double)
             / nullif(cast(sum(quantity) filter (where is_recent) as double), 0) as unit_value,
-            first(price order by order_ts desc, order_id desc, line_no desc) filter (where price is not null) as price,
+            median(price) filter (where order_date > $last_day - $in_range_days) as price,
             max(order_date) as last_sold_on
         from sales
         group by product_id
@@ -165,14 +168,14 @@ def _propose(
                 "orders_all_but_one": expected.all_but_one,
                 "lift": lift,
                 "least_lift_given_size": least_lifts(items, orders_of, lookup, strata),
-                "price": price[items].sum(axis=1),
-                "bundle_price": price[items].sum(axis=1) * (1 - settings.discount),
+                "price": np.round(price[items].sum(axis=1), 2),
+                "bundle_price": np.round(price[items].sum(axis=1) * (1 - settings.discount), 2),
                 "order_value": value[items].sum(axis=1),
                 "expected_extra_orders": expected.extra_orders,
                 "expected_extra_revenue": expected.extra_revenue,
                 "break_even_uptake": np.where(np.isfinite(expected.break_even), expected.break_even, np.nan),
                 "unit_cost": cost[items].sum(axis=1),
-                "margin": price[items].sum(axis=1) * (1 - settings.discount) - cost[items].sum(axis=1),
+                "margin": np.round(price[items].sum(axis=1) * (1 - settings.discount), 2) - cost[items].sum(axis=1),
                 "expected_extra_margin": expected.extra_margin,
             }
         )
@@ -208,30 +211,40 @@ TABLE = FrameTable(
     "finding: of the orders that hold all of its products but one, those that take the missing one too grow by the "
     "share bundles.uptake, for its usual value in an order less bundles.discount on all products; orders that hold all "
     "of it anyway get the discount for nothing. So it can be negative: then is_worth_it is false, and "
-    "break_even_uptake says which growth it would take. Orders are those of the last bundles.days days.",
+    "break_even_uptake says which growth it would take. Orders are those of the last bundles.days days. A larger set "
+    "often brings less than two products of it: few orders lack just one of its products.",
     key=("bundle_id",),
     columns={
         "bundle_id": ("bigint", "its place by expected_extra_revenue, 1 for the best"),
         "products": ("varchar[]", "its products, ascending"),
         "names": ("varchar[]", "their names"),
-        "orders": ("bigint", "orders that hold all of them [orders]"),
-        "orders_all_but_one": ("bigint", "orders that hold all but one, to whom it could be sold [orders]"),
-        "lift": ("double", "orders by what independence would make them [times]"),
+        "orders": ("bigint", "orders of the last bundles.days days that hold all of them [orders]"),
+        "orders_all_but_one": ("bigint", "those that hold all but one, to which it could be sold [orders]"),
+        "lift": ("double", "orders divided by what they would be if products were independent [times]"),
         "least_lift_given_size": (
             "double",
-            "of two of its products the orders with both by what chance makes of orders of the same month and size, "
-            "for the two that go together least [times]",
+            "large orders hold two products together by chance as well: orders with two of its products, divided by "
+            "what chance makes in orders of the same month and size; of the two that go together least [times]",
         ),
-        "price": ("double", "sum of the prices of a unit of each, of the latest paid sales [reporting currency]"),
+        "price": (
+            "double",
+            "sum of a unit's usual prices, medians of baskets.in_range_days [reporting currency]",
+        ),
         "bundle_price": ("double", "the same less bundles.discount [reporting currency]"),
-        "order_value": ("double", "what a line of each is usually worth, the median, in sum [reporting currency]"),
+        "order_value": (
+            "double",
+            "what lines of each, often of several units, are worth: sum of medians [reporting currency]",
+        ),
         "avg_basket_revenue": ("double", "what the orders sell that hold all of it, on average [reporting currency]"),
         "expected_extra_orders": ("double", "orders that would take the missing product [orders]"),
         "expected_extra_revenue": (
             "double",
             "what these would spend more, less the discount of those who buy all anyway [reporting currency]",
         ),
-        "break_even_uptake": ("double", "the uptake from which on it is positive, null if it never is [share]"),
+        "break_even_uptake": (
+            "double",
+            "the uptake that makes extra revenue positive, null if none does [share]",
+        ),
         "unit_cost": ("double", "what a unit of each costs, null if one is unknown [reporting currency]"),
         "margin": ("double", "bundle_price less unit_cost [reporting currency]"),
         "expected_extra_margin": (

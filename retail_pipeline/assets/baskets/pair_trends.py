@@ -24,6 +24,7 @@ QUARTERS = """
     where quarter < $as_of or $as_of is null
     order by quarter
 """
+SAME_SEASON, QUARTERS_BEFORE = "the same season", "all quarters before: it may be the season"
 
 
 def _make(warehouse: Warehouse) -> "pd.DataFrame":
@@ -97,8 +98,13 @@ def _directions(
         np.abs(found.change) >= settings.pair_trends.least_change
     )
     rises, falls = is_clear & (found.z > 0) & (found.change > 0), is_clear & (found.z < 0) & (found.change < 0)
-    told["direction"] = np.where(rises, "rising", np.where(falls, "falling", "steady"))
-    told["compared_with"] = "the same season" if found.by_season else "all quarters before"
+    is_known = orders[:, whole].sum(axis=1) > 0
+    told["direction"] = np.where(
+        rises,
+        "rising",
+        np.where(falls, "falling", np.where(is_known, "steady", None)),  # type: ignore[call-overload]
+    )
+    told["compared_with"] = SAME_SEASON if found.by_season else QUARTERS_BEFORE
     told["change"] = np.where(np.isfinite(found.change), found.change, np.nan)
     told["p_value"], told["q_value"] = found.p_value, q_values
     return told
@@ -127,8 +133,11 @@ TABLE = FrameTable(
         "orders": ("bigint", "those with both [orders]"),
         "support": ("double", "orders by baskets [share]"),
         "lift": ("double", "how many times as often together as by chance, null if one is in no basket [times]"),
-        "direction": ("varchar", "the pair's: rising, falling or steady; null with too few whole quarters"),
-        "compared_with": ("varchar", "'the same season' or 'all quarters before'"),
+        "direction": (
+            "varchar",
+            "the pair's: rising, falling or steady; null if no whole quarter has it, or they are too few",
+        ),
+        "compared_with": ("varchar", f"'{SAME_SEASON}' or, with less than two years, '{QUARTERS_BEFORE}'"),
         "change": (
             "double",
             "the pair's support in the last whole quarter against all before, less 1; by season the last four whole "

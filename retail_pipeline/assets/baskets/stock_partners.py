@@ -116,7 +116,8 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
         ["stock_out_cost_per_day", "product_id"], ascending=[False, True], kind="stable", ignore_index=True
     )
     told["rank"] = np.arange(1, len(told) + 1)
-    told["advice"] = [_advice(row) for row in told.to_dict("records")]
+    currency = warehouse.value("select currency from core.reporting_currency") or ""
+    told["advice"] = [_advice(row, currency) for row in told.to_dict("records")]
     return told[list(TABLE.columns)]
 
 
@@ -128,15 +129,27 @@ def _excess(baskets: BasketItems, pairs: "pd.DataFrame") -> np.ndarray:
     return np.asarray(pairs["confidence"].to_numpy() - expected / baskets.held.counts[first])
 
 
-def _advice(row: Mapping[str, Any]) -> str:
+def _advice(row: Mapping[str, Any], currency: str) -> str:
     others = len(row["partners"]) - 1
     more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
     own, cost = row["own_revenue_per_day"], row["stock_out_cost_per_day"]
     weight = f" When stocking up, count it as {cost / own:.1f} times its own sales." if own > 0 else ""
     return (
-        f"A day without {row['product_name']} costs about {cost:,.0f}: {own:,.0f} of its own sales and "
-        f"{row['partner_revenue_per_day']:,.0f} that go with it ({row['partner_names'][0]}{more}).{weight}"
+        f"A day without {row['product_name']} costs about {_money(cost)}{currency and ' '}{currency}: {_money(own)} of "
+        f"its own sales and {_money(row['partner_revenue_per_day'])} of what is bought because of it "
+        f"({row['partner_names'][0]}{more}).{weight}"
     )
+
+
+def _money(amount: float) -> str:
+    """An amount with as many digits as are worth reading.
+
+    Examples
+    --------
+    >>> _money(1234.5), _money(0.16)
+    ('1,234', '0.16')
+    """
+    return f"{amount:,.0f}" if amount >= 10 else f"{amount:.2f}"
 
 
 def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
@@ -167,11 +180,14 @@ TABLE = FrameTable(
         "partner_names": ("varchar[]", "their names"),
         "orders_per_day": ("double", "orders with it a day [orders]"),
         "own_revenue_per_day": ("double", "its net sales a day [reporting currency]"),
-        "partner_revenue_per_day": ("double", "net sales a day of partners that go with it [reporting currency]"),
+        "partner_revenue_per_day": (
+            "double",
+            "partners' net sales a day that would be lost too [reporting currency]",
+        ),
         "stock_out_cost_per_day": ("double", "both together [reporting currency]"),
         "advice": ("varchar", "the same in words, with how much more than its own sales the product is worth"),
     },
-    upstream=(*UPSTREAM, ITEMSETS, RULES, "sales.product_days"),
+    upstream=(*UPSTREAM, "core.reporting_currency", ITEMSETS, RULES, "sales.product_days"),
     make=_make,
     code=(baskets_read, same_baskets, itemsets, occurrences, chance),
     parameters=(*SETTINGS, *(f"stock_partner_{name}" for name in StockPartnerSettings.model_fields)),

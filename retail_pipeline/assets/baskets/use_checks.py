@@ -91,6 +91,14 @@ CHECKS: list[TableCheck] = [
     unique_key("baskets.product_costs", "product_id"),
     no_rows(
         "baskets.product_costs",
+        "costs_are_of_products",
+        "every cost is that of a product that was sold",
+        "select product_id from baskets.product_costs anti join core.products using (product_id)",
+        remedy="These codes are no products: mend them in the file that bundles.costs_file names.",
+        blocking=False,
+    ),
+    no_rows(
+        "baskets.product_costs",
         "costs_are_not_negative",
         "every cost is known and not negative",
         "select product_id, unit_cost from baskets.product_costs where (unit_cost >= 0) is not true",

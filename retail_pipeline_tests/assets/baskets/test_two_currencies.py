@@ -65,14 +65,15 @@ BUNDLES = BundleSettings(costs_file="costs.csv", least_lift=1.0)
     [(None, (10 + 20) * YEN * RATE), (FIRST + timedelta(days=YEN_FROM), 10 + 20)],
     ids=["in_yen", "before"],
 )
-def test_prices_are_those_of_the_latest_sale_in_the_reporting_currency(
+def test_prices_are_those_of_the_latest_days_in_the_reporting_currency(
     market: Warehouse, as_of: date | None, price: float
 ) -> None:
-    settings = Settings(core=CoreSettings(as_of=as_of), bundles=BUNDLES)
+    latest = BasketSettings(in_range_days=DAYS - YEN_FROM)
+    settings = Settings(core=CoreSettings(as_of=as_of), bundles=BUNDLES, baskets=latest)
     row = by_products(made(market, "bundles", settings))["AB"]
     assert row["price"] == pytest.approx(price)
-    assert row["bundle_price"] == pytest.approx(0.95 * price)
-    assert row["margin"] == pytest.approx(0.95 * price - 6 - 12)
+    assert row["bundle_price"] == pytest.approx(0.95 * price, abs=0.0051)  # to the cent
+    assert row["margin"] == pytest.approx(row["bundle_price"] - 6 - 12)
 
 
 def test_bundles_of_known_customers_count_the_days_before_the_last_sale_to_anyone(market: Warehouse) -> None:

@@ -82,6 +82,7 @@ CORRUPTIONS: dict[str, list[str]] = {
         SUBSTITUTES.format(MUG, PEN, 1, 0.1, 1, 0.5),
     ],
     "baskets.product_costs:key_is_unique": ["insert into baskets.product_costs select 'P', 1 from range(2)"],
+    "baskets.product_costs:costs_are_of_products": ["insert into baskets.product_costs values ('nowhere', 1)"],
     "baskets.product_costs:costs_are_not_negative": [
         "insert into baskets.product_costs values ('P', -0.01)",
         "insert into baskets.product_costs values ('P', null)",
