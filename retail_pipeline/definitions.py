@@ -6,10 +6,12 @@ from retail_pipeline.assets.baskets import checks as baskets_checks
 from retail_pipeline.assets.baskets import mining
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
-from retail_pipeline.assets.customers import clusters, feature_catalogue, histories
+from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import insights, reports
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
+from retail_pipeline.assets.models import btyd
+from retail_pipeline.assets.models import checks as models_checks
 from retail_pipeline.assets.raw import checks as raw_checks
 from retail_pipeline.assets.raw.drops import build_raw_assets
 from retail_pipeline.assets.sales import change_contributions, correlations, expected_range, root_causes
@@ -29,6 +31,7 @@ CHECKS: list[TableCheck] = [
     *sales_checks.CHECKS,
     *customers_checks.CHECKS,
     *baskets_checks.CHECKS,
+    *models_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
 
@@ -42,6 +45,8 @@ FRAME_TABLES: list[FrameTable] = [
     *histories.TABLES,
     *mining.TABLES,
     feature_catalogue.TABLE,
+    btyd.TABLE,
+    lifetime_value.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]

@@ -50,6 +50,7 @@ BYTES = {"KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40, "PiB": 
 LEAST_MEMORY_MIB = 190  # 200 MB, as DuckDB rounds it down
 
 FOUR_NUMBERS = "it must be four rising numbers, as in [30, 60, 90, 180]"
+RISING_DAYS = "it must be a list of rising whole numbers, as in [30, 90, 365]"
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 A_DATE = "it must be a date, as in 2011-12-10"
 A_NUMBER = "it must be a number"
@@ -151,6 +152,20 @@ def _names(items: object) -> object:
     return list(dict.fromkeys(names)) if all(isinstance(name, str) for name in names) else names
 
 
+def _list_of_days(items: object) -> object:
+    """The numbers in a list or text."""
+    days = _split_text(items)
+    if not isinstance(days, (list, tuple)) or not days:
+        raise ValueError(RISING_DAYS)
+    return days
+
+
+def _rising_days(days: tuple[int, ...]) -> tuple[int, ...]:
+    if any(after <= before for before, after in pairwise(days)):
+        raise ValueError(RISING_DAYS)
+    return days
+
+
 def _strictly_rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
     if any(after <= before for before, after in pairwise(thresholds)):
         raise ValueError("thresholds must rise from left to right")
@@ -164,6 +179,9 @@ RawField = Literal[
 ]  # fmt: skip
 Header = str | tuple[str, ...]
 Share = Annotated[float, Field(ge=0, le=1)]
+HorizonDays = Annotated[
+    tuple[Annotated[int, Field(gt=0, le=3_650)], ...], BeforeValidator(_list_of_days), AfterValidator(_rising_days)
+]
 FourThresholds = Annotated[
     tuple[float, float, float, float], BeforeValidator(_split_text), AfterValidator(_strictly_rising)
 ]
@@ -451,6 +469,22 @@ class BasketSettings(_Section):
     associations: int = Field(100, ge=0, description="pairs in product_associations, the strongest [pairs]")
 
 
+class ClvSettings(_Section):
+    """What customers will still bring: buy-till-you-die models."""
+
+    calibration_end: date | None = Field(
+        None,
+        description="the last day whose purchases the models are fitted to; the day before core.as_of, or the last day "
+        "of the data, if not set",
+    )
+    horizon_days: HorizonDays = Field(
+        (30, 90, 365), description="the times to come for which customers' orders and value are predicted [days]"
+    )
+    time_unit: Literal["day", "week"] = Field("day", description="the unit of time of the models' parameters")
+    least_customers: int = Field(500, ge=50, description="with fewer customers no model is fitted [customers]")
+    least_days: int = Field(180, ge=28, description="with a shorter history no model is fitted [days]")
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -525,6 +559,7 @@ class Settings(BaseSettings):
     insights: InsightsSettings = InsightsSettings()
     clusters: ClusterSettings = ClusterSettings()
     baskets: BasketSettings = BasketSettings()
+    clv: ClvSettings = ClvSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

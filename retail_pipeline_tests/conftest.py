@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from retail_pipeline.home import Home
+from retail_pipeline_tests.real_data import CDNOW_SAMPLE
 from retail_pipeline_tests.stores import ONLINE_RETAIL, ONLINE_RETAIL_XLSX
 
 
@@ -38,3 +39,11 @@ def online_retail_workbook() -> Path:
     if not ONLINE_RETAIL_XLSX.exists():
         pytest.skip(f"the real data are not here: {ONLINE_RETAIL_XLSX}")
     return ONLINE_RETAIL_XLSX
+
+
+@pytest.fixture(scope="session")
+def cdnow() -> Path:
+    """The purchases of CDNOW's sample of 2,357 customers."""
+    if not CDNOW_SAMPLE.exists():
+        pytest.skip(f"the real data are not here: {CDNOW_SAMPLE}")
+    return CDNOW_SAMPLE

@@ -185,6 +185,20 @@ FILE_COMPLAINTS = {
         "[clusters]\nk_min = 6\nk_max = 4\n",
         "HOME/retail.toml: clusters.k_max = 4 is not allowed: it must be k_min or more.",
     ),
+    "one horizon that is no list": (
+        "[clv]\nhorizon_days = 90\n",
+        "HOME/retail.toml: clv.horizon_days = 90 is not allowed: it must be a list of rising whole numbers, as in "
+        "[30, 90, 365].",
+    ),
+    "a horizon of no day": (
+        "[clv]\nhorizon_days = [0, 90]\n",
+        "HOME/retail.toml: clv.horizon_days = 0 is not allowed: it must be more than 0.",
+    ),
+    "horizons from above": (
+        "[clv]\nhorizon_days = [90, 30]\n",
+        "HOME/retail.toml: clv.horizon_days = [90, 30] is not allowed: it must be a list of rising whole numbers, as "
+        "in [30, 90, 365].",
+    ),
     "a share in percent": (
         "[quality]\nrejected_share_warn = 5\n",
         "HOME/retail.toml: quality.rejected_share_warn = 5 is not allowed: it must be 1 or less.",

@@ -30,6 +30,7 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         "explains_most_share": settings.insights.explains_most_share,
         **{f"cluster_{name}": value for name, value in settings.clusters.model_dump().items()},
         **{f"basket_{name}": value for name, value in settings.baskets.model_dump().items()},
+        **{f"clv_{name}": value for name, value in settings.clv.model_dump().items()},
     }
 
 

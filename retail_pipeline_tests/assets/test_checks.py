@@ -19,6 +19,7 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline.warehouse.working_database import utc_now
 from retail_pipeline_tests.assets.baskets.corruptions import CORRUPTIONS as BASKET_CORRUPTIONS
 from retail_pipeline_tests.assets.customers.corruptions import CORRUPTIONS as CLUSTER_CORRUPTIONS
+from retail_pipeline_tests.assets.models.corruptions import CORRUPTIONS as MODEL_CORRUPTIONS
 from retail_pipeline_tests.assets.sales.corruptions import CORRUPTIONS as SALES_CORRUPTIONS
 from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, SQL_TABLES, TO_ORDER_LINES, built, online_retail_csv
 from retail_pipeline_tests.stores import CANONICAL_HEADER, canonical, refresh, write_drop
@@ -275,6 +276,7 @@ CORRUPTIONS: dict[str, list[str]] = {
         "delete from customers.rfm_scores",
     ],
     **CLUSTER_CORRUPTIONS,
+    **MODEL_CORRUPTIONS,
     "customers.rfm_segments:segments_hold_everyone": [
         "update customers.rfm_segments set customers = customers + 1",
         "update customers.rfm_segments set orders = orders + 1",
@@ -289,6 +291,7 @@ NOT_BLOCKING = {
     "core.order_lines:amounts_are_in_one_currency",
     "core.order_lines:orders_are_of_one_format",
     "decisions.insights:evidence_is_one_row",
+    "models.btyd_parameters:models_converged",
     *(f"decisions.{name}_reports:pages_are_there" for name in NAMES.values()),
     "raw.drops:one_content_a_name",
     "raw.refused_files:every_file_is_readable",

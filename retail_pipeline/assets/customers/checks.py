@@ -452,4 +452,47 @@ CHECKS: list[TableCheck] = [
         """,
         remedy=REBUILD,
     ),
+    unique_key("customers.lifetime_value", "customer_id", "horizon_days"),
+    no_rows(
+        "customers.lifetime_value",
+        "everyone_is_in_it",
+        "where there is any, every customer of customers.features is in each horizon, with the money spent so far",
+        """
+        with horizons as (select distinct horizon_days from customers.lifetime_value),
+
+        expected as (
+            select features.customer_id, horizons.horizon_days, features.as_of, features.total_spend as historic_value
+            from customers.features as features
+            cross join horizons
+        ),
+
+        told as (select customer_id, horizon_days, as_of, historic_value from customers.lifetime_value)
+
+        (from expected except from told) union all (from told except from expected)
+        """,
+        remedy=REBUILD,
+        beside=("customers.features",),
+    ),
+    no_rows(
+        "customers.lifetime_value",
+        "predictions_can_be",
+        "probabilities are from 0 to 1, no expectation is negative, ranges are in order, and more time brings no less",
+        """
+        select customer_id, horizon_days, p_alive, expected_orders, expected_value, lower, upper
+        from (
+            select
+                *,
+                lag(expected_orders, 1, 0) over (partition by customer_id order by horizon_days) as orders_before
+            from customers.lifetime_value
+        )
+        where (
+            p_alive between 0 and 1
+            and expected_orders >= orders_before
+            and isfinite(expected_orders)
+            and (expected_value is null or (expected_value >= 0 and isfinite(expected_value)))
+            and (upper is null or (0 <= lower and lower <= upper and isfinite(upper)))
+        ) is not true
+        """,
+        remedy=RETRAIN,
+    ),
 ]

@@ -10,6 +10,13 @@ ASSIGNED = (
 PLACED = "select '100' as customer_id, 'rfm' as feature_set, 0.5 as x, 0.5 as y"
 PROFILED = "select 'rfm' as feature_set, 'kmeans' as algorithm, 1 as cluster, 1 as customers, 1 as revenue"
 
+VALUED = (
+    "select features.customer_id, horizon_days, 0.5 as p_alive, horizon_days / 100 as expected_orders, "
+    "10.5 as expected_value, 0 as lower, 30.5 as upper, features.total_spend as historic_value, 'bg_nbd' as model, "
+    "features.as_of from customers.features as features, (values (30), (90)) as horizons(horizon_days)"
+)
+"""Right rows of customers.lifetime_value."""
+
 
 def _insert(table: str, row: str, *, times: int = 1, **changes: str) -> str:
     """The statement that adds a row, right but for the changes, so many times."""
@@ -18,7 +25,27 @@ def _insert(table: str, row: str, *, times: int = 1, **changes: str) -> str:
     return f"insert into customers.{table} by name select row_.* from ({selected}) as row_, range({times})"
 
 
+def _valued(change: str) -> str:
+    """Right rows of customers.lifetime_value, and then a change of them."""
+    return f"insert into customers.lifetime_value by name {VALUED}; {change}"
+
+
 CORRUPTIONS: dict[str, list[str]] = {
+    "customers.lifetime_value:key_is_unique": [_valued(f"insert into customers.lifetime_value by name {VALUED}")],
+    "customers.lifetime_value:everyone_is_in_it": [
+        _valued("delete from customers.lifetime_value where customer_id = '200' and horizon_days = 90"),
+        *(
+            _valued(f"update customers.lifetime_value set {change} where customer_id = '200'")
+            for change in ("historic_value = historic_value + 0.0001", "as_of = as_of + 1", "customer_id = 'stranger'")
+        ),
+    ],
+    "customers.lifetime_value:predictions_can_be": [
+        _valued(f"update customers.lifetime_value set {change} where customer_id = '200' and horizon_days = 90")
+        for change in (
+            *("p_alive = 1.1", "p_alive = 'nan'::double", "expected_orders = 0.1", "expected_orders = 'inf'::double"),
+            *("expected_value = -1", "lower = 31", "lower = -1", "upper = 'inf'::double", "expected_orders = null"),
+        )
+    ],
     "customers.cluster_selection:key_is_unique": [
         _insert("cluster_selection", CHOSEN, times=2),
         _insert("cluster_selection", CHOSEN, k="null"),
