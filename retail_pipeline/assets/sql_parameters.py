@@ -31,6 +31,7 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         **{f"cluster_{name}": value for name, value in settings.clusters.model_dump().items()},
         **{f"basket_{name}": value for name, value in settings.baskets.model_dump().items()},
         **{f"clv_{name}": value for name, value in settings.clv.model_dump().items()},
+        **{f"prediction_{name}": value for name, value in settings.prediction.model_dump().items()},
     }
 
 

@@ -56,6 +56,26 @@ WORDS: dict[str, str] = {
 """By feature its words. All are of ``customers.features`` or made of it by :func:`matrix`; the export's texts and the
 twelve months, which over a single year tell the day of the cut-off, are left out."""
 FEATURES = tuple(WORDS)
+GROUPS: dict[str, str] = {
+    **dict.fromkeys(("recency_days", "recency_gaps"), "recency"),
+    **dict.fromkeys(
+        ("tenure_days", "orders", "purchase_days", "purchase_rate", "has_returned", "active_months"), "frequency"
+    ),
+    **dict.fromkeys(("avg_gap_days", "gap_sd_days", "last_gap_days", "longest_gap_days"), "rhythm"),
+    **dict.fromkeys(
+        (name for name in WORDS if name.startswith(("spend_", "orders_")) and name != "orders_season_ahead"), "lately"
+    ),
+    **dict.fromkeys(
+        ("total_spend", "avg_order_value", "order_value_sd", "last_order_value", "largest_order_value"), "value"
+    ),
+    **dict.fromkeys(("basket_lines", "basket_units", "avg_unit_price", "price_level"), "baskets"),
+    **dict.fromkeys(("product_variety", "product_entropy", "categories", "top_category_share"), "variety"),
+    **dict.fromkeys(
+        ("preferred_weekday", "weekend_share", "night_share", "morning_share", "afternoon_share", "evening_share"),
+        "hours",
+    ),
+}
+"""Features that say much the same: a model may weigh one of them against another, so only their sum is a reason."""
 UNKNOWN: dict[str, str] = {
     **dict.fromkeys(("avg_gap_days", "last_gap_days", "longest_gap_days"), "no second day with an order"),
     "gap_sd_days": "fewer than three days with an order",

@@ -149,8 +149,8 @@ class AliveScores:
 def _purchases(values: Floats) -> tuple[Integers, Floats, Floats]:
     """Repeat days, and the days from the first purchase to the last and to the day before the cut-off."""
     x = (column(values, "purchase_days") - 1).astype(np.int64)
-    tenure = column(values, "tenure_days")
-    return x, tenure - column(values, "recency_days"), tenure - 1
+    observed = np.maximum(column(values, "tenure_days") - 1, 0)
+    return x, np.clip(observed + 1 - column(values, "recency_days"), 0, observed), observed
 
 
 def _standardised(values: Floats, means: Floats, spreads: Floats) -> Floats:
