@@ -108,6 +108,20 @@ def run(
     """
     if len(folds) < LEAST_FOLDS:
         raise ValueError(f"{len(folds)} cut-offs, but {LEAST_FOLDS} are needed: one to choose by, one to judge on.")
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        return _run(folds, observed, horizon_days, stakes, models, resamples)
+
+
+def _run(
+    folds: Sequence[Fold],
+    observed: Observed,
+    horizon_days: int,
+    stakes: Stakes,
+    models: Sequence[str],
+    resamples: int,
+) -> Experiment:
     predicted, tested = [], {}
     for fold in folds:
         learned, judged = at(observed, fold.training), at(observed, [fold.cutoff])

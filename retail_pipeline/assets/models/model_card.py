@@ -36,7 +36,8 @@ def _card(told: Mapping[str, Any]) -> str:
     learned = told["learned_from"]
     facts = [
         f"Serves: **{champion}**. Why: {told['reason']}.",
-        f"Learned from {len(learned)} cut-offs, {learned[0]} to {learned[-1]}, the last of which it is calibrated on: "
+        f"Learned from {len(learned)} cut-offs, {learned[0]} to {learned[-1]}; calibrated on the last, of "
+        f"{told['customers']:,} customers: "
         f"log odds = {calibration['intercept']:.3f} + {calibration['slope']:.3f} x score.",
         f"Orders as of {told['as_of']}, data hash {told['data_hash']}; seed {told['seed']}.",
         f"Contacting customers pays best from a probability of {told['threshold']:.3f} on.",

@@ -92,15 +92,15 @@ def contents(warehouse: Warehouse, as_of: date) -> str:
     return hashlib.sha256(repr(warehouse.row(CONTENTS, {"as_of": as_of})).encode()).hexdigest()[:16]
 
 
-def observe(warehouse: Warehouse, cutoffs: Sequence[date], horizon_days: int) -> Observed:
-    """All customers known as of each cut-off, and who of them bought within the horizon.
+def observe(warehouse: Warehouse, cutoffs: Sequence[date], horizon_days: int, *, one_in: int = 1) -> Observed:
+    """The customers known as of each cut-off, of so many one, and who of them bought within the horizon.
 
     Rows are ordered by cut-off and customer.
     """
     import numpy as np
     import pandas as pd
 
-    features = features_as_of(warehouse, *cutoffs)
+    features = features_as_of(warehouse, *cutoffs, one_in=one_in)
     bought = warehouse.read(LABELS, {"cutoffs": list(cutoffs), "days": horizon_days}).assign(event=1.0)
     for frame in (features, bought):
         frame["as_of"] = pd.to_datetime(frame["as_of"])
@@ -116,5 +116,5 @@ def observe(warehouse: Warehouse, cutoffs: Sequence[date], horizon_days: int) ->
 
 
 def customer_number(customer_id: str) -> int:
-    """A number of a customer that does not depend on which others there are."""
-    return int(hashlib.md5(customer_id.encode(), usedforsecurity=False).hexdigest()[:15], 16)
+    """A number of a customer that depends neither on which others there are nor on who is drawn of many."""
+    return int(hashlib.sha256(customer_id.encode()).hexdigest()[:15], 16)

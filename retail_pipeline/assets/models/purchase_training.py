@@ -225,7 +225,8 @@ def _train_task(warehouse: Warehouse, there: Reach, horizon_days: int, incumbent
         why = f"too little data: {there.days} days of history, fewer than {days_needed(settings, horizon_days)}"
         return Task(horizon_days, {"model": None, "reason": why}), why
     latest = plan_of(settings, horizon_days).training_before(_first(there), there.as_of)
-    observed = observe(warehouse, sorted({*all_days(folds), *latest}), horizon_days)
+    one_in = -(-there.customers // settings.prediction.most_customers)
+    observed = observe(warehouse, sorted({*all_days(folds), *latest}), horizon_days, one_in=one_in)
     if len({*at(observed, [folds[0].cutoff]).events}) < 2:
         why = "too little data: all customers do the same"
         return Task(horizon_days, {"model": None, "reason": why}), why
@@ -300,6 +301,7 @@ def _told(
         "as_of": there.as_of.isoformat(),
         "data_hash": contents(warehouse, there.as_of),
         "run_id": warehouse.run_id,
+        "customers": len({*reference.customers.tolist()}),
         "learned_from": [day.isoformat() for day in latest],
         "seed": trees.SEED,
         "features": list(matrix.FEATURES),

@@ -170,6 +170,16 @@ def test_what_happens_from_the_cutoff_on_is_in_no_feature(trained: Warehouse) ->
     assert column(found.values, "recency_days").min() >= 1
 
 
+def test_of_many_customers_the_same_are_drawn_at_each_cutoff_into_both_halves(trained: Warehouse) -> None:
+    days = [FIRST + timedelta(days=150), AS_OF]
+    drawn, all_ = observe(trained, days, 30, one_in=2), observe(trained, days, 30)
+    first, second = (set(drawn.customers[drawn.cutoffs == cutoff].tolist()) for cutoff in np.unique(drawn.cutoffs))
+    known = set(all_.customers[all_.cutoffs == all_.cutoffs.min()].tolist())
+    assert first == second & known
+    assert 150 < len(second) < 250
+    assert 50 < sum(number % 2 for number in second) < 150
+
+
 @pytest.fixture
 def states() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database with hand-made states of orders: ann's is cancelled within the window, bob's after it."""
