@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 SEED = 20_111_209
 COMMON = {"nthread": 1, "seed": SEED, "tree_method": "hist", "verbosity": 0}
-BOOSTED_TREES, FOREST_TREES = 200, 100
+BOOSTED_TREES, FOREST_TREES = 100, 100
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def boost(values: Floats, events: Floats) -> TreeScores:
         values,
         events,
         BOOSTED_TREES,
-        objective="binary:logistic", max_depth=3, eta=0.05, subsample=0.7, colsample_bytree=0.5, min_child_weight=20,
+        objective="binary:logistic", max_depth=3, eta=0.1, subsample=0.7, colsample_bytree=0.5, min_child_weight=20,
         reg_lambda=5,
     )  # fmt: skip
 
@@ -88,7 +88,7 @@ def boost_gradients(values: Floats, events: Floats) -> TreeScores:
 
     columns = telling_columns(values)
     model = HistGradientBoostingClassifier(
-        max_depth=3, learning_rate=0.05, max_iter=BOOSTED_TREES, min_samples_leaf=40, l2_regularization=1.0,
+        max_depth=3, learning_rate=0.1, max_iter=BOOSTED_TREES, min_samples_leaf=40, l2_regularization=1.0,
         early_stopping=False, random_state=SEED,
     ).fit(values[:, columns], events)  # fmt: skip
     grown = [predictor.nodes for (predictor,) in model._predictors]

@@ -60,7 +60,7 @@ def test_growing_again_gives_the_same_text(
 def test_gradient_boosting_scores_as_scikit_learn_does(rows: tuple[Floats, Floats]) -> None:
     values, events = rows
     reference = HistGradientBoostingClassifier(
-        max_depth=3, learning_rate=0.05, max_iter=12, min_samples_leaf=40, l2_regularization=1.0,
+        max_depth=3, learning_rate=0.1, max_iter=12, min_samples_leaf=40, l2_regularization=1.0,
         early_stopping=False, random_state=trees.SEED,
     ).fit(values[:, :4], events)  # fmt: skip
     fresh = np.random.default_rng(2).normal(size=(300, 6)).astype(np.float32).astype(np.float64)
