@@ -510,7 +510,7 @@ class PredictionSettings(_Section):
     step_days: int = Field(30, ge=1, description="days between two cut-offs [days]")
     most_training_cutoffs: int = Field(12, ge=1, description="cut-offs that a model learns from, at most, the latest")
     most_customers: int = Field(
-        10_000, ge=500, description="a model learns from so many customers, at most; of more some are drawn [customers]"
+        5_000, ge=500, description="a model learns from so many customers, at most; of more some are drawn [customers]"
     )
     contact_cost: float = Field(1.0, gt=0, description="what it costs to contact a customer [any unit of money]")
     contact_value: float = Field(3.0, gt=0, description="what an order of a contacted customer brings [the same unit]")

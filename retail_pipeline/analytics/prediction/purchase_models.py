@@ -5,6 +5,7 @@ A fitted model gives each customer a score, of which :mod:`calibration` makes a 
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +23,8 @@ Integers = NDArray[np.int64]
 
 BASE_RATE, RECENCY_ONLY = "base_rate", "recency_only"
 BASELINES = (BASE_RATE, RECENCY_ONLY)
+PURCHASE_FEATURES = ("purchase_days", "tenure_days", "recency_days")
+"""What BG/NBD knows of a customer."""
 PENALTY = 0.03
 """C of the logistic regression: strong, for features say the same in many ways."""
 
@@ -129,6 +132,8 @@ class AliveScores:
     a: float
     b: float
     horizon_days: int
+    usual: tuple[float, float, float]
+    """A usual customer's days with an order, days since the first and since the last."""
 
     def scores(self, values: Floats) -> Floats:
         x, t_x, observed = _purchases(values)
@@ -137,9 +142,21 @@ class AliveScores:
         return probability_to_odds(np.asarray(alive * -np.expm1(waits)))
 
     def contributions(self, values: Floats) -> Floats:
-        """The score against the mean, all of it as recency's: the three counts work only together."""
-        found, scores = np.zeros(values.shape), self.scores(values)
-        found[:, FEATURES.index("recency_days")] = scores - scores.mean() if len(scores) else scores
+        """Shapley values of the three features against a usual customer (Sundararajan & Najmi 2020)."""
+        places = [FEATURES.index(name) for name in PURCHASE_FEATURES]
+        scores = {}
+        for known in product((False, True), repeat=len(places)):
+            mixed = values.copy()
+            for is_known, place, usual in zip(known, places, self.usual, strict=True):
+                if not is_known:
+                    mixed[:, place] = usual
+            scores[known] = self.scores(mixed)
+        found = np.zeros(values.shape)
+        for number, place in enumerate(places):
+            for known, score in scores.items():
+                if known[number]:
+                    without = scores[(*known[:number], False, *known[number + 1 :])]
+                    found[:, place] += (score - without) / (3 if sum(known) in (1, 3) else 6)
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -190,7 +207,8 @@ def _fit_alive(data: Observed, horizon_days: int) -> AliveScores:
     """To the purchases before the latest cut-off; what came afterwards has no part in it."""
     latest = data.where(data.cutoffs == data.cutoffs.max())
     model = fit_btyd(BgNbd, summarise(*_purchases(latest.values))).model
-    return AliveScores(model.r, model.alpha, model.a, model.b, horizon_days)
+    usual = [round(float(column(latest.values, name).mean())) for name in PURCHASE_FEATURES]
+    return AliveScores(model.r, model.alpha, model.a, model.b, horizon_days, (usual[0], usual[1], usual[2]))
 
 
 FIT: dict[str, Callable[[Observed, int], Scores]] = {
@@ -209,7 +227,7 @@ READ: dict[str, Callable[[Mapping[str, Any]], Scores]] = {
     "logistic_regression": lambda told: LinearScores(
         tuple(told["means"]), tuple(told["spreads"]), tuple(told["weights"]), told["intercept"]
     ),
-    "btyd": lambda told: AliveScores(**told),
+    "btyd": lambda told: AliveScores(**{**told, "usual": tuple(told["usual"])}),
     **dict.fromkeys(("random_forest", "gradient_boosting", "xgboost"), lambda told: TreeScores.of(dict(told))),
 }
 CANDIDATES = tuple(name for name in FIT if name not in BASELINES)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, timedelta
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_contributions_add_up_to_the_log_odds_but_for_a_constant(name: str, lear
 
 
 def test_the_order_probability_of_bg_nbd_is_that_of_its_definition() -> None:
-    model = AliveScores(r=0.5, alpha=10.0, a=0.8, b=2.5, horizon_days=30)
+    model = AliveScores(r=0.5, alpha=10.0, a=0.8, b=2.5, horizon_days=30, usual=(2, 90, 50))
     values = np.full((1, len(FEATURES)), np.nan)
     for feature, value in {"purchase_days": 3.0, "tenure_days": 101.0, "recency_days": 41.0}.items():
         values[0, FEATURES.index(feature)] = value
@@ -93,6 +94,32 @@ def test_the_order_probability_of_bg_nbd_is_that_of_its_definition() -> None:
     alive = 1 / (1 + 0.8 / 3.5 * (110 / 70) ** 2.5)
     expected = alive * (1 - (110 / 140) ** 2.5)
     assert odds_to_probability(model.scores(values))[0] == pytest.approx(expected)
+
+
+def test_reasons_of_bg_nbd_are_shapley_values_against_a_usual_customer() -> None:
+    model = AliveScores(r=0.5, alpha=10.0, a=0.8, b=2.5, horizon_days=30, usual=(2, 90, 50))
+
+    def customer(days: float, tenure: float, recency: float) -> float:
+        values = np.full((1, len(FEATURES)), np.nan)
+        told = {"purchase_days": days, "tenure_days": tenure, "recency_days": recency}
+        for feature, value in told.items():
+            values[0, FEATURES.index(feature)] = value
+        scores.append(model.contributions(values)[0, [FEATURES.index(feature) for feature in told]])
+        return float(model.scores(values)[0])
+
+    scores: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
+    usual, own = (2.0, 90.0, 50.0), (4.0, 120.0, 7.0)
+    by_order = []  # what each adds when it becomes known, over all six orders
+    for order in permutations(range(3)):
+        known, added, before = list(usual), [0.0] * 3, customer(*usual)
+        for place in order:
+            known[place] = own[place]
+            after = customer(known[0], known[1], known[2])
+            added[place], before = after - before, after
+        by_order.append(added)
+    customer(*own)
+    assert scores[-1] == pytest.approx(np.mean(by_order, axis=0))
+    assert scores[0] == pytest.approx([0, 0, 0])
 
 
 def test_calibration_looks_at_the_latest_cutoff(learned: Observed) -> None:
