@@ -1,5 +1,6 @@
 """What features do to predictions: how much they move them, and what is lost without them; and reasons in words."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,9 @@ def _row(place: int, method: str, value: float) -> dict[str, Any]:
     return {"feature": FEATURES[place], "method": method, "value": value}
 
 
-def churn_reasons(values: Floats, contributions: Floats, most: int = 3) -> list[str]:
+def churn_reasons(
+    values: Floats, contributions: Floats, most: int = 3, groups: Mapping[str, str] = GROUPS
+) -> list[str]:
     """Of each customer what speaks most for or against another order, in words, the strongest first.
 
     Contributions of features that say much the same are summed up; the one that speaks loudest for the sum is named.
@@ -54,8 +57,10 @@ def churn_reasons(values: Floats, contributions: Floats, most: int = 3) -> list[
     ----------
     values, contributions
         Features, and what each adds to the log odds of an order; shape (customers, features).
+    groups
+        By feature the group of those that are summed up.
     """
-    names = [GROUPS.get(name, name) for name in FEATURES]
+    names = [groups.get(name, name) for name in FEATURES]
     members = [[place for place, name in enumerate(names) if name == group] for group in dict.fromkeys(names)]
     sums = np.column_stack([contributions[:, places].sum(axis=1) for places in members])
     loudest = np.column_stack(
@@ -66,11 +71,11 @@ def churn_reasons(values: Floats, contributions: Floats, most: int = 3) -> list[
     )
     order = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :most]
     found = []
-    for row, added, named, groups in zip(values, sums, loudest, order, strict=True):
+    for row, added, named, strongest in zip(values, sums, loudest, order, strict=True):
         told = [
             f"{in_words(FEATURES[named[group]], float(row[named[group]]))} "
             f"({'lowers' if added[group] > 0 else 'raises'} the risk)"
-            for group in groups
+            for group in strongest
             if abs(added[group]) >= LEAST_CONTRIBUTION
         ]
         found.append("; ".join(told) or "nothing stands out")

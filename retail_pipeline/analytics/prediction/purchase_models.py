@@ -15,7 +15,7 @@ from retail_pipeline.analytics.btyd.bg_nbd import BgNbd
 from retail_pipeline.analytics.btyd.fitting import fit as fit_btyd
 from retail_pipeline.analytics.btyd.summaries import summarise
 from retail_pipeline.analytics.prediction.calibration import Calibration, calibrate, probability_to_odds
-from retail_pipeline.analytics.prediction.matrix import FEATURES, column
+from retail_pipeline.analytics.prediction.matrix import FEATURES, GROUPS, column
 from retail_pipeline.analytics.prediction.trees import TreeScores, boost, boost_gradients, grow_forest
 
 Floats = NDArray[np.float64]
@@ -248,6 +248,11 @@ class PurchaseModel:
     def contributions(self, values: Floats) -> Floats:
         """What each feature adds to the log odds of that; shape of ``values``."""
         return self.calibration.slope * self.fitted.contributions(values)
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """By feature the group in which it is a reason. Those of BG/NBD mean something only together."""
+        return {**GROUPS, **dict.fromkeys(PURCHASE_FEATURES, "recency")} if self.name == "btyd" else GROUPS
 
     def to_json(self) -> dict[str, Any]:
         """The model as JSON holds it."""

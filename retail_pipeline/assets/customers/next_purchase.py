@@ -88,7 +88,8 @@ def _make_churn(warehouse: Warehouse) -> "pd.DataFrame":
     parts = []
     for place, task in enumerate(scored.fitted.served):
         probability = 1 - scored.probabilities[:, place]
-        added = task.model().contributions(scored.values)
+        model = task.model()
+        added = model.contributions(scored.values)
         parts.append(
             pd.DataFrame(
                 {
@@ -97,7 +98,7 @@ def _make_churn(warehouse: Warehouse) -> "pd.DataFrame":
                     "is_churn_horizon": task.horizon_days == scored.fitted.churn_days,
                     "probability": probability,
                     "risk_band": np.array(BANDS)[np.searchsorted(np.array(bands), probability, side="right")],
-                    "top_reasons": importance.churn_reasons(scored.values, added),
+                    "top_reasons": importance.churn_reasons(scored.values, added, groups=model.groups),
                     "model": task.champion,
                     "as_of": scored.as_of,
                 }

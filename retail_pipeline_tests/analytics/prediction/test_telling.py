@@ -78,6 +78,16 @@ def test_reasons_sum_up_what_says_much_the_same() -> None:
     assert churn_reasons(values, np.zeros_like(added)) == ["nothing stands out"] * 2
 
 
+def test_what_bg_nbd_knows_is_one_reason() -> None:
+    data = shoppers(cutoffs=(0, 30))
+    model = train("btyd", data, 30)
+    told = churn_reasons(data.values, model.contributions(data.values), groups=model.groups)
+    assert not any(";" in reason for reason in told)
+    safest, least = np.argmax(model.probabilities(data.values)), np.argmin(model.probabilities(data.values))
+    assert "(lowers the risk)" in told[safest]
+    assert "(raises the risk)" in told[least]
+
+
 def test_every_feature_has_words_and_every_group_features() -> None:
     assert all(in_words(name, 0.0) and in_words(name, float("nan")) for name in FEATURES)
     assert set(GROUPS) | set(UNKNOWN) <= set(FEATURES)
