@@ -77,7 +77,7 @@ def grow_forest(values: Floats, events: Floats) -> TreeScores:
         values,
         events,
         1,
-        objective="reg:squarederror", num_parallel_tree=FOREST_TREES, max_depth=6, eta=1, subsample=0.63,
+        objective="reg:squarederror", num_parallel_tree=FOREST_TREES, max_depth=5, eta=1, subsample=0.63,
         colsample_bynode=0.25, min_child_weight=10, reg_lambda=0,
     )  # fmt: skip
 
