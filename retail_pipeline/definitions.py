@@ -17,11 +17,11 @@ from retail_pipeline.assets.baskets import (
 from retail_pipeline.assets.baskets import checks as baskets_checks
 from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
-from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value
+from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value, next_purchase
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import insights, reports
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
-from retail_pipeline.assets.models import btyd
+from retail_pipeline.assets.models import btyd, purchase, purchase_checks
 from retail_pipeline.assets.models import checks as models_checks
 from retail_pipeline.assets.raw import checks as raw_checks
 from retail_pipeline.assets.raw.drops import build_raw_assets
@@ -45,6 +45,7 @@ CHECKS: list[TableCheck] = [
     *use_checks.CHECKS,
     *models_checks.CHECKS,
     *recommendation_checks.CHECKS,
+    *purchase_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
 
@@ -67,6 +68,8 @@ FRAME_TABLES: list[FrameTable] = [
     feature_catalogue.TABLE,
     btyd.TABLE,
     lifetime_value.TABLE,
+    *purchase.TABLES,
+    *next_purchase.TABLES,
     insights.TABLE,
     *reports.TABLES,
 ]

@@ -39,7 +39,14 @@ class SavedModel:
     arrays: dict[str, Arrays]
 
 
-def save_model(folder: Path, numbers: Mapping[str, Any], arrays: Mapping[str, Arrays], notes: Mapping[str, Any]) -> str:
+def save_model(
+    folder: Path,
+    numbers: Mapping[str, Any],
+    arrays: Mapping[str, Arrays],
+    notes: Mapping[str, Any],
+    *,
+    texts: Mapping[str, str] | None = None,
+) -> str:
     """Save a model as the one in use, and remove all but the newest few; returns its id.
 
     Parameters
@@ -52,6 +59,8 @@ def save_model(folder: Path, numbers: Mapping[str, Any], arrays: Mapping[str, Ar
         By part of the model its arrays by name; a file a part.
     notes
         Of its origin, as versions, seed, time: no part of what the id is made of.
+    texts
+        By file name what is there to be read, as a model card.
     """
     import numpy as np
 
@@ -64,6 +73,8 @@ def save_model(folder: Path, numbers: Mapping[str, Any], arrays: Mapping[str, Ar
             if any(values.dtype.hasobject for values in of_part.values()):
                 raise ValueError(f"{part}: arrays of objects would need a pickle; give numbers.")
             np.savez(building / f"{part}.npz", **dict(sorted(of_part.items())))  # type: ignore[arg-type]
+        for name, text in (texts or {}).items():
+            (building / name).write_text(text, encoding="utf-8")
         files = {path.name: _hash_of(path) for path in sorted(building.iterdir())}
         model_id = _id_of(files)
         manifest = {"id": model_id, "files": files, "notes": dict(notes), "notes_hash": _hash_of_notes(notes)}

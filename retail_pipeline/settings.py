@@ -182,6 +182,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 HorizonDays = Annotated[
     tuple[Annotated[int, Field(gt=0, le=3_650)], ...], BeforeValidator(_list_of_days), AfterValidator(_rising_days)
 ]
+RiskBands = Annotated[tuple[Share, Share], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
 FourThresholds = Annotated[
     tuple[float, float, float, float], BeforeValidator(_split_text), AfterValidator(_strictly_rising)
 ]
@@ -595,6 +596,39 @@ class RecommendationSettings(_Section):
     factors: int = Field(32, ge=1, le=512, description="factors of the matrix factorisation")
 
 
+class PredictionSettings(_Section):
+    """Whether customers will buy again, and when they are at risk."""
+
+    horizon_days: HorizonDays = Field(
+        (7, 30, 90), description="the times to come in which an order is predicted [days]"
+    )
+    churn_days: int | None = Field(
+        None,
+        ge=7,
+        le=3_650,
+        description="who buys nothing for so long from now on has left; the gap that 90 % of repeat orders stay under "
+        "if not set [days]",
+    )
+    least_customers: int = Field(500, ge=50, description="with fewer customers no model is fitted [customers]")
+    least_days: int = Field(180, ge=28, description="with a shorter history no model is fitted [days]")
+    least_history_days: int = Field(
+        90, ge=14, description="history before a cut-off that a model learns from or is judged on [days]"
+    )
+    cutoffs: int = Field(
+        3, ge=2, le=24, description="cut-offs that models are judged on, the last of them after all is chosen"
+    )
+    step_days: int = Field(30, ge=1, description="days between two cut-offs [days]")
+    most_training_cutoffs: int = Field(12, ge=1, description="cut-offs that a model learns from, at most, the latest")
+    most_customers: int = Field(
+        5_000, ge=500, description="a model learns from so many customers, at most; of more some are drawn [customers]"
+    )
+    contact_cost: float = Field(1.0, gt=0, description="what it costs to contact a customer [any unit of money]")
+    contact_value: float = Field(3.0, gt=0, description="what an order of a contacted customer brings [the same unit]")
+    risk_bands: RiskBands = Field(
+        (0.4, 0.7), description="probabilities of leaving from which the risk is medium, and high"
+    )
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -676,6 +710,7 @@ class Settings(BaseSettings):
     rule_network: RuleNetworkSettings = RuleNetworkSettings()
     clv: ClvSettings = ClvSettings()
     recommendations: RecommendationSettings = RecommendationSettings()
+    prediction: PredictionSettings = PredictionSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -37,6 +37,7 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         **{f"rule_network_{name}": value for name, value in settings.rule_network.model_dump().items()},
         **{f"clv_{name}": value for name, value in settings.clv.model_dump().items()},
         **{f"recommendation_{name}": value for name, value in settings.recommendations.model_dump().items()},
+        **{f"prediction_{name}": value for name, value in settings.prediction.model_dump().items()},
     }
 
 

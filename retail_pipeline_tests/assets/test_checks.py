@@ -22,6 +22,8 @@ from retail_pipeline_tests.assets.baskets.recommendation_corruptions import CORR
 from retail_pipeline_tests.assets.baskets.use_corruptions import CORRUPTIONS as BASKET_USE_CORRUPTIONS
 from retail_pipeline_tests.assets.customers.corruptions import CORRUPTIONS as CLUSTER_CORRUPTIONS
 from retail_pipeline_tests.assets.models.corruptions import CORRUPTIONS as MODEL_CORRUPTIONS
+from retail_pipeline_tests.assets.models.purchase_corruptions import CORRUPTIONS as PURCHASE_CORRUPTIONS
+from retail_pipeline_tests.assets.models.purchase_corruptions import RIGHT as RIGHT_PURCHASES
 from retail_pipeline_tests.assets.sales.corruptions import CORRUPTIONS as SALES_CORRUPTIONS
 from retail_pipeline_tests.assets.store_tables import (
     BUILD_ORDER,
@@ -285,6 +287,7 @@ CORRUPTIONS: dict[str, list[str]] = {
     **CLUSTER_CORRUPTIONS,
     **MODEL_CORRUPTIONS,
     **OFFER_CORRUPTIONS,
+    **PURCHASE_CORRUPTIONS,
     "customers.rfm_segments:segments_hold_everyone": [
         "update customers.rfm_segments set customers = customers + 1",
         "update customers.rfm_segments set orders = orders + 1",
@@ -302,6 +305,7 @@ NOT_BLOCKING = {
     "core.order_lines:orders_are_of_one_format",
     "decisions.insights:evidence_is_one_row",
     "models.btyd_parameters:models_converged",
+    "models.drift:customers_are_as_before",
     *(f"decisions.{name}_reports:pages_are_there" for name in NAMES.values()),
     "raw.drops:one_content_a_name",
     "raw.refused_files:every_file_is_readable",
@@ -323,6 +327,17 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_check_passes_on_good_tables(good: Warehouse, name: str) -> None:
     finding = BY_NAME[name].find(good)
+    assert finding.passed, finding.message
+
+
+@pytest.mark.parametrize("name", PURCHASE_CORRUPTIONS)
+def test_a_check_passes_on_predictions_that_can_be(good: Warehouse, name: str) -> None:
+    good.connection.begin()
+    try:
+        good.execute(RIGHT_PURCHASES)
+        finding = BY_NAME[name].find(good)
+    finally:
+        good.connection.rollback()
     assert finding.passed, finding.message
 
 

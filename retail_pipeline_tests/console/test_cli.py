@@ -726,6 +726,8 @@ def test_simulate_refuses_impossible_numbers(tmp_path: Path) -> None:
 
 def test_demo_leads_from_nothing_to_a_printed_result(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("RETAIL_HOME", "DAGSTER_HOME")}
+    quick = {"HORIZON_DAYS": "[30]", "CHURN_DAYS": "30", "CUTOFFS": "2", "MOST_CUSTOMERS": "1000"}
+    environment |= {f"RETAIL_PREDICTION__{name}": value for name, value in quick.items()}
     result = subprocess.run(
         [sys.executable, "-m", "retail_pipeline.cli", "demo"],
         cwd=tmp_path,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TABLE = "customers.features"
 
 
-def features_as_of(warehouse: Warehouse, *as_of: date) -> "pd.DataFrame":
+def features_as_of(warehouse: Warehouse, *as_of: date, one_in: int = 1) -> "pd.DataFrame":
     """What was known of each customer before each of the days, in the columns of ``customers.features``.
 
     Nothing that happened on the day or later is in it: labels begin at ``as_of``. Several days at once cost less than
@@ -24,6 +24,8 @@ def features_as_of(warehouse: Warehouse, *as_of: date) -> "pd.DataFrame":
     ----------
     as_of
         The cut-offs, each the start of that day.
+    one_in
+        Of so many customers one, the same at each cut-off, drawn by a hash of their ids.
 
     Returns
     -------
@@ -36,7 +38,8 @@ def features_as_of(warehouse: Warehouse, *as_of: date) -> "pd.DataFrame":
     (table,) = (table for table in find_sql_tables() if table.name == TABLE)
     values = {**sql_parameters(warehouse.settings), "cutoffs": _distinct(as_of)}
     bound = {name: values[name] for name in table.parameters}
-    return warehouse.read(f"from ({table.query}) order by as_of, customer_id", bound)
+    drawn = f"where md5_number_lower(customer_id) % {int(one_in)} = 0" if one_in > 1 else ""
+    return warehouse.read(f"from ({table.query}) {drawn} order by as_of, customer_id", bound)
 
 
 def _distinct(days: Sequence[date]) -> list[date]:

@@ -1,0 +1,120 @@
+"""What models of purchases learn from: customers as of cut-offs, and whether they bought in the days after."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from retail_pipeline.analytics.prediction.experiment import as_number
+from retail_pipeline.analytics.prediction.matrix import matrix
+from retail_pipeline.analytics.prediction.purchase_models import Observed
+from retail_pipeline.assets.customers.features_as_of import features_as_of
+from retail_pipeline.assets.models.purchase_days import last_day
+from retail_pipeline.warehouse.warehouse import Warehouse
+
+UPSTREAM = (
+    "core.order_lines",
+    "customers.category_changes",
+    "customers.features",
+    "customers.order_states",
+    "customers.product_changes",
+)
+KNOWN = "known_from < $as_of and coalesce(known_until >= $as_of, true) and lines > 0"
+"""Of ``customers.order_states`` those that hold as of the start of a day, and of which something is left."""
+GAP = f"""
+    with days as (
+        select distinct customer_id, order_date
+        from customers.order_states
+        where {KNOWN}
+    ),
+
+    gaps as (
+        select date_diff('day', lag(order_date) over (partition by customer_id order by order_date), order_date) as days
+        from days
+    )
+
+    select quantile_disc(days, $share) from gaps where days is not null
+"""
+LABELS = """
+    with cutoffs as (
+        select unnest($cutoffs::date[]) as as_of
+    )
+
+    select distinct cutoffs.as_of, states.customer_id
+    from customers.order_states as states
+    join cutoffs
+        on states.order_date >= cutoffs.as_of
+        and states.order_date < cutoffs.as_of + $days::integer
+        and states.known_from < cutoffs.as_of + $days::integer
+        and coalesce(states.known_until >= cutoffs.as_of + $days::integer, true)
+    where states.lines > 0
+"""
+"""Who had an order from a cut-off on until the end of the horizon, of which something was left at that end."""
+CONTENTS = f"""
+    select count(*), sum(md5_number_lower(concat_ws('|', customer_id, order_id, order_date, lines, amount))::hugeint)
+    from customers.order_states
+    where {KNOWN}
+"""
+CHURN_SHARE = 0.9
+"""The share of repeat orders whose gap is no longer than that after which a customer counts as gone."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What there is: the first day, the day after the last, the customers known by then; days None without data."""
+
+    first: date | None
+    as_of: date | None
+    customers: int
+
+    @property
+    def days(self) -> int:
+        """Days of history."""
+        return (self.as_of - self.first).days if self.first and self.as_of else 0
+
+
+def reach(warehouse: Warehouse) -> Reach:
+    """What there is to learn from."""
+    last, first = last_day(warehouse), warehouse.value("select min(order_date) from core.order_lines")
+    as_of = last + timedelta(days=1) if last else None
+    return Reach(first, as_of, warehouse.count("customers.features"))
+
+
+def churn_days(warehouse: Warehouse, as_of: date) -> int | None:
+    """The days without an order after which a customer counts as gone; None if nobody came twice."""
+    asked = warehouse.settings.prediction.churn_days
+    found: int | None = asked or warehouse.value(GAP, {"as_of": as_of, "share": CHURN_SHARE})
+    return found
+
+
+def contents(warehouse: Warehouse, as_of: date) -> str:
+    """A hash of all orders as they were known as of a day, in whatever order they are stored."""
+    return hashlib.sha256(repr(warehouse.row(CONTENTS, {"as_of": as_of})).encode()).hexdigest()[:16]
+
+
+def observe(warehouse: Warehouse, cutoffs: Sequence[date], horizon_days: int, *, one_in: int = 1) -> Observed:
+    """The customers known as of each cut-off, of so many one, and who of them bought within the horizon.
+
+    Rows are ordered by cut-off and customer.
+    """
+    import numpy as np
+    import pandas as pd
+
+    features = features_as_of(warehouse, *cutoffs, one_in=one_in)
+    bought = warehouse.read(LABELS, {"cutoffs": list(cutoffs), "days": horizon_days}).assign(event=1.0)
+    for frame in (features, bought):
+        frame["as_of"] = pd.to_datetime(frame["as_of"])
+    rows = features.merge(bought, on=["as_of", "customer_id"], how="left")
+    numbers = {day: as_number(day.date()) for day in rows["as_of"].unique()}
+    names = {name: customer_number(name) for name in rows["customer_id"].unique()}
+    return Observed(
+        matrix(rows),
+        rows["event"].fillna(0.0).to_numpy(dtype=np.float64),
+        rows["customer_id"].map(names).to_numpy(dtype=np.int64),
+        rows["as_of"].map(numbers).to_numpy(dtype=np.int64),
+    )
+
+
+def customer_number(customer_id: str) -> int:
+    """A number of a customer that depends neither on which others there are nor on who is drawn of many."""
+    return int(hashlib.sha256(customer_id.encode()).hexdigest()[:15], 16)

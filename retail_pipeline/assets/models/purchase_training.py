@@ -1,0 +1,340 @@
+"""Fitting, judging, saving and reading the models of purchases: a task for each time to come."""
+
+import hashlib
+import inspect
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from retail_pipeline.analytics.btyd import bg_nbd
+from retail_pipeline.analytics.prediction import (
+    calibration,
+    curves,
+    cutoffs,
+    drift,
+    experiment,
+    importance,
+    matrix,
+    measures,
+    purchase_models,
+    thresholds,
+    timing,
+    trees,
+)
+from retail_pipeline.analytics.prediction.cutoffs import Plan, all_days
+from retail_pipeline.analytics.prediction.experiment import LEAST_FOLDS, Experiment, at
+from retail_pipeline.analytics.prediction.measures import log_loss
+from retail_pipeline.analytics.prediction.purchase_models import Observed, PurchaseModel, train
+from retail_pipeline.analytics.prediction.thresholds import Stakes
+from retail_pipeline.assets.customers import features_as_of
+from retail_pipeline.assets.models import purchase_days, purchase_labels
+from retail_pipeline.assets.models.model_card import model_card
+from retail_pipeline.assets.models.purchase_labels import Reach, churn_days, contents, observe
+from retail_pipeline.errors import ModelError
+from retail_pipeline.saved_models import load_model, save_model
+from retail_pipeline.settings import PredictionSettings, Settings
+from retail_pipeline.warehouse.warehouse import Warehouse
+
+SUBJECT = "purchase"
+CODE = (
+    matrix, cutoffs, calibration, trees, purchase_models, thresholds, measures, experiment, curves, importance, drift,
+    timing, bg_nbd, features_as_of, purchase_days, purchase_labels,
+)  # fmt: skip
+FEATURE_SETTINGS = (
+    *("as_of", "revenue_policy", "reporting_currency", "feature_half_life_days"),
+    "lifecycle_usual_gap_days",
+)
+SETTINGS = (*FEATURE_SETTINGS, *(f"prediction_{name}" for name in PredictionSettings.model_fields))
+LEARNED_BY = tuple(
+    name for name in PredictionSettings.model_fields if name not in ("least_customers", "least_days", "risk_bands")
+)
+"""Settings on which a model depends."""
+STEADY_SHARE = 0.1
+TOLD_FEATURES = 8
+"""Features whose drift is watched: those of most weight."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """An order within a time to come: the model that serves, and all that was found when it was made."""
+
+    horizon_days: int
+    told: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """As in ``models.metrics``."""
+        return f"purchase_{self.horizon_days}d"
+
+    @property
+    def champion(self) -> str | None:
+        """The model's name; None where there was too little data."""
+        return self.told["model"]["name"] if self.told["model"] else None
+
+    def model(self) -> PurchaseModel:
+        """The model that serves."""
+        return PurchaseModel.of(self.told["model"])
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The models in use: their id, what was noted of them, the days without an order after which one is gone."""
+
+    id: str
+    notes: Mapping[str, Any]
+    churn_days: int | None
+    tasks: tuple[Task, ...]
+
+    @property
+    def served(self) -> tuple[Task, ...]:
+        """Those with a model, by rising horizon."""
+        return tuple(task for task in self.tasks if task.champion)
+
+
+def made_by(settings: Settings) -> str:
+    """A hash of the code and settings that the models depend on: with other ones they are fitted anew."""
+    sources = [inspect.getsource(module) for module in CODE]
+    values = [getattr(settings.prediction, name) for name in LEARNED_BY]
+    others = (settings.core.revenue_policy, settings.currency.reporting, settings.features.half_life_days)
+    asked = (*values, *others, settings.lifecycle.usual_gap_days)
+    return hashlib.sha256("\n".join([*sources, repr(asked)]).encode()).hexdigest()[:16]
+
+
+def fitting_models(warehouse: Warehouse) -> Fitted | None:
+    """The saved models, if there are any made by these settings and this code.
+
+    Raises
+    ------
+    ModelError
+        when they are damaged.
+    """
+    saved = load_model(warehouse.home.models / SUBJECT)
+    if saved is None or saved.numbers.get("made_by") != made_by(warehouse.settings):
+        return None
+    tasks = tuple(Task(int(days), told) for days, told in saved.numbers["tasks"].items())
+    return Fitted(saved.id, saved.notes, saved.numbers["churn_days"], tuple(sorted(tasks, key=_by_horizon)))
+
+
+def _by_horizon(task: Task) -> int:
+    return task.horizon_days
+
+
+def too_little(warehouse: Warehouse, there: Reach) -> str:
+    """Why nothing is fitted, empty if there is enough."""
+    asked = warehouse.settings.prediction
+    if there.customers < asked.least_customers:
+        least = f"prediction.least_customers = {asked.least_customers}"
+        return f"too little data: {there.customers} customers, fewer than {least}"
+    if there.days < asked.least_days:
+        return f"too little data: {there.days} days of history, fewer than prediction.least_days = {asked.least_days}"
+    return ""
+
+
+def usable(warehouse: Warehouse, there: Reach) -> tuple[Fitted | None, str]:
+    """The saved models, if they fit, and why to train, empty if there is no need."""
+    try:
+        fitted = fitting_models(warehouse)
+    except ModelError as error:
+        return None, f"the saved ones were refused: {error}"
+    if warehouse.training:
+        return fitted, "a training was asked for"
+    if fitted is None:
+        return None, "none were saved by these settings and this code"
+    for task in fitted.tasks:
+        if not task.champion and len(folds_of(warehouse.settings, there, task.horizon_days)) >= LEAST_FOLDS:
+            return fitted, f"the history now suffices for {task.horizon_days} days"
+    return fitted, ""
+
+
+def folds_of(settings: Settings, there: Reach, horizon_days: int) -> list[cutoffs.Fold]:
+    """The cut-offs on which models of a horizon are judged, ascending, each with those to learn from."""
+    if there.first is None or there.as_of is None:
+        return []
+    return plan_of(settings, horizon_days).lay(there.first, purchase_days_before(there.as_of))
+
+
+def purchase_days_before(as_of: date) -> date:
+    """The last day that is known."""
+    return date.fromordinal(as_of.toordinal() - 1)
+
+
+def plan_of(settings: Settings, horizon_days: int) -> Plan:
+    """How cut-offs lie by the settings."""
+    asked = settings.prediction
+    return Plan(
+        horizon_days, asked.step_days, asked.cutoffs, asked.most_training_cutoffs, asked.least_history_days
+    )  # fmt: skip
+
+
+def train_models(warehouse: Warehouse, there: Reach, before: Fitted | None, reason: str) -> Fitted:
+    """Try models for every horizon, let those that are better take over, and save what serves."""
+    assert there.as_of is not None
+    gone = _steady_churn_days(churn_days(warehouse, there.as_of), before)
+    horizons = sorted({*warehouse.settings.prediction.horizon_days, *([gone] if gone else [])})
+    known = {task.horizon_days: task for task in before.tasks} if before else {}
+    tasks, decisions = {}, {}
+    for days in horizons:
+        tasks[days], decisions[days] = _train_task(warehouse, there, days, known.get(days))
+    numbers = {
+        "made_by": made_by(warehouse.settings),
+        "churn_days": gone,
+        "tasks": {str(days): task.told for days, task in tasks.items()},
+    }
+    notes = {
+        "reason": reason,
+        "created_at": str(warehouse.value("select strftime(now() at time zone 'UTC', '%Y-%m-%d %H:%M:%S')")),
+        "run_id": warehouse.run_id,
+        "customers": there.customers,
+        "history_days": there.days,
+        "decisions": {str(days): told for days, told in decisions.items()},
+        "versions": versions(),
+    }
+    card = model_card(numbers, notes)
+    model_id = save_model(warehouse.home.models / SUBJECT, numbers, {}, notes, texts={"card.md": card})
+    return Fitted(model_id, notes, gone, tuple(tasks.values()))
+
+
+def _steady_churn_days(found: int | None, before: Fitted | None) -> int | None:
+    """The days after which a customer counts as gone: those of the last training, unless they changed by a tenth."""
+    if found is None or before is None or before.churn_days is None:
+        return found
+    return before.churn_days if abs(found - before.churn_days) <= STEADY_SHARE * before.churn_days else found
+
+
+def versions() -> dict[str, str]:
+    """What the models were made with."""
+    names = ("xgboost", "xgboost-cpu", "scikit-learn", "scipy", "numpy", "pandas", "duckdb", "retail-pipeline")
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _train_task(warehouse: Warehouse, there: Reach, horizon_days: int, incumbent: Task | None) -> tuple[Task, str]:
+    """The task with the model that is to serve, and what was decided, in words."""
+    assert there.as_of is not None
+    settings = warehouse.settings
+    folds = folds_of(settings, there, horizon_days)
+    if len(folds) < LEAST_FOLDS:
+        why = f"too little data: {there.days} days of history, fewer than {days_needed(settings, horizon_days)}"
+        return Task(horizon_days, {"model": None, "reason": why}), why
+    latest = plan_of(settings, horizon_days).training_before(_first(there), there.as_of)
+    one_in = -(-there.customers // settings.prediction.most_customers)
+    observed = observe(warehouse, sorted({*all_days(folds), *latest}), horizon_days, one_in=one_in)
+    if len({*at(observed, [folds[0].cutoff]).events}) < 2:
+        why = "too little data: all customers do the same"
+        return Task(horizon_days, {"model": None, "reason": why}), why
+    asked = settings.prediction
+    tried = experiment.run(folds, observed, horizon_days, Stakes(asked.contact_cost, asked.contact_value))
+    kept = _kept(warehouse, tried, incumbent)
+    if incumbent and kept:
+        return incumbent, kept
+    learned = at(observed, latest)
+    model = train(tried.verdict.champion, learned, horizon_days)
+    task = Task(horizon_days, _told(warehouse, there, tried, model, at(observed, latest[-1:]), latest))
+    return task, f"{tried.verdict.champion} serves: {tried.verdict.reason}"
+
+
+def days_needed(settings: Settings, horizon_days: int) -> int:
+    """Days of history with which a horizon has a cut-off to choose by and one to judge on."""
+    asked = settings.prediction
+    return asked.least_history_days + 2 * horizon_days + asked.step_days * (LEAST_FOLDS - 1)
+
+
+def _first(there: Reach) -> date:
+    assert there.first is not None
+    return there.first
+
+
+def _kept(warehouse: Warehouse, tried: Experiment, incumbent: Task | None) -> str:
+    """Why the model that serves stays, empty if the challenger takes over.
+
+    They are compared on the test cut-off, on which the challenger was fitted to earlier days only; the one that serves
+    must not have known its labels either. Where the orders that it learned from have changed since, it goes.
+    """
+    if incumbent is None or incumbent.champion is None:
+        return ""
+    learned_until = date.fromisoformat(incumbent.told["as_of"])
+    if contents(warehouse, learned_until) != incumbent.told["data_hash"]:
+        return ""
+    test = tried.test
+    if test.fold.cutoff < learned_until:
+        return f"{incumbent.champion} of {learned_until} stays: no outcome is known yet that it has not learned from"
+    import numpy as np
+
+    once, events, values = np.ones((1, len(test.observed.events))), test.observed.events, test.observed.values
+    old = float(log_loss(events, incumbent.model().probabilities(values), once)[0])
+    new = float(log_loss(events, tried.tested.probabilities(values), once)[0])
+    if new < old:
+        return ""
+    return (
+        f"{incumbent.champion} of {learned_until} stays: a log-loss of {old:.4f} from {test.fold.cutoff} on, against "
+        f"{new:.4f} of a new {tried.tested.name}"
+    )
+
+
+def _told(
+    warehouse: Warehouse,
+    there: Reach,
+    tried: Experiment,
+    model: PurchaseModel,
+    reference: Observed,
+    latest: Sequence[date],
+) -> dict[str, Any]:
+    """All that is kept of a task, as JSON holds it."""
+    assert there.as_of is not None
+    test = tried.test
+    weights = importance.importance(tried.tested, test.observed.values, test.observed.events)
+    of_shap = sorted(
+        (row for row in weights if row["method"] == "shap"), key=lambda row: (-row["value"], row["feature"])
+    )
+    watched = [row["feature"] for row in of_shap[:TOLD_FEATURES]]
+    return {
+        "model": model.to_json(),
+        "reason": tried.verdict.reason,
+        "as_of": there.as_of.isoformat(),
+        "data_hash": contents(warehouse, there.as_of),
+        "run_id": warehouse.run_id,
+        "customers": len({*reference.customers.tolist()}),
+        "learned_from": [day.isoformat() for day in latest],
+        "seed": trees.SEED,
+        "features": list(matrix.FEATURES),
+        "metrics": tried.metrics,
+        "curves": [
+            {"model": name, **point}
+            for name, probabilities in test.probabilities.items()
+            for point in curves.curves(test.observed.events, probabilities)
+        ],
+        "test_cutoff": test.fold.cutoff.isoformat(),
+        "importance": weights,
+        "threshold": tried.thresholds[tried.verdict.champion],
+        "reference": {
+            **{name: drift.reference(matrix.column(reference.values, name)) for name in watched},
+            "probability": drift.reference(model.probabilities(reference.values)),
+        },
+    }
+
+
+def current(warehouse: Warehouse, told: str | None, table: str) -> Fitted | None:
+    """The models that a table tells of; None if it tells of none.
+
+    Raises
+    ------
+    ModelError
+        when they are not there: the table was built by other settings or code, and not since.
+    """
+    if told is None:
+        return None
+    fitted = fitting_models(warehouse)
+    if fitted is None or fitted.id != told:
+        raise ModelError(
+            f"The models {told} that {table} tells of are not in use any more. Build that first: "
+            f"'retail run --select {table}', or all with 'retail run'."
+        )
+    return fitted

@@ -1,0 +1,37 @@
+"""The pictures of predictions as SVG texts: ROC curves, reliability, gain."""
+
+from collections.abc import Mapping, Sequence
+
+from retail_pipeline.reports.charts import BLUE, GREEN, GREY, ORANGE, RED, drawing
+
+COLOURS = (ORANGE, GREEN, RED, "#cc79a7", "#56b4e9", "#000000")
+AXES = {
+    "roc": ("customers without an order", "customers with one"),
+    "gain": ("customers, likeliest first", "orders"),
+    "reliability": ("predicted probability", "share with an order"),
+}
+"""By curve what its axes hold [shares]."""
+Points = Sequence[tuple[float, float]]
+
+
+def curve_chart(curve: str, lines: Mapping[str, Points], champion: str) -> str:
+    """A curve of several models, the champion's last and thick; the diagonal is chance, or perfect reliability."""
+    across, up = AXES[curve]
+    order = sorted(lines, key=lambda name: name == champion)
+    with drawing(5.2, 4.2) as (axes, text):
+        axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=0.8)
+        for place, name in enumerate(order):
+            is_champion = name == champion
+            axes.plot(
+                [x for x, _ in lines[name]],
+                [y for _, y in lines[name]],
+                color=COLOURS[place % len(COLOURS)] if not is_champion else BLUE,
+                linewidth=2.2 if is_champion else 1.0,
+                marker="o" if curve == "reliability" else None,
+                markersize=3,
+                label=f"{name}, champion" if is_champion else name,
+            )
+        axes.set_xlabel(across)
+        axes.set_ylabel(up)
+        axes.legend(frameon=False, fontsize=8)
+    return text.getvalue()

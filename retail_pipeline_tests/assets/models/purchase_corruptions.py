@@ -1,0 +1,120 @@
+"""Harm done to the tables of next purchases, which hold nothing in a small store, by the check that must find it."""
+
+CHAMPION = (
+    "select 'purchase_30d' as task, 30 as horizon_days, false as is_churn_horizon, 'xgboost' as model, "
+    "'it beats all' as reason, false as is_baseline, date '2024-06-30' as learned_until, "
+    "date '2024-05-31' as latest_cutoff, date '2024-05-31' as test_cutoff, 0.4 as contact_from, 'x' as data_hash, "
+    "'abc' as saved_model"
+)
+MEASURED = (
+    "select 'purchase_30d' as task, model, date '2024-05-31' as cutoff, 'test' as split, metric, 0.5 as value, "
+    "0.4 as lower, 0.6 as upper, 900 as n, model = 'xgboost' as is_champion, model <> 'xgboost' as is_baseline, "
+    "'run' as run_id from (values ('xgboost'), ('base_rate'), ('recency_only')) as models(model), "
+    "(values ('roc_auc'), ('log_loss'), ('ece'), ('threshold')) as measures(metric)"
+)
+POINTS = (
+    "select 'purchase_30d' as task, 'xgboost' as model, 'roc' as curve, point, point / 4 as x, point / 3 as y, "
+    "10 * point as customers, date '2024-05-31' as cutoff, true as is_champion from range(1, 4) as points(point)"
+)
+WEIGHTS = (
+    "select 'purchase_30d' as task, 'xgboost' as model, date '2024-05-31' as cutoff, 'recency_days' as feature, "
+    "method, 0.2 as value from (values ('shap'), ('permutation')) as methods(method)"
+)
+DRIFTED = (
+    "select 'purchase_30d' as task, 'recency_days' as feature, 0.1 as psi, date '2024-05-31' as reference_cutoff, "
+    "date '2024-06-30' as as_of, 30 as label_delay_days"
+)
+ROWS = (
+    "select features.customer_id, horizon_days, horizon_days / 100 as probability, 'xgboost' as model, as_of "
+    "from customers.features as features, (values (30), (60)) as horizons(horizon_days)"
+)
+PURCHASES = f"select *, as_of + 40 as expected_date from ({ROWS})"
+RISKS = (
+    f"select * replace (1 - probability as probability), horizon_days = 60 as is_churn_horizon, "
+    f"case when probability <= 0.3 then 'high' else 'medium' end as risk_band, 'why' as top_reasons from ({ROWS})"
+)
+TOLD = {
+    "models.champions": CHAMPION,
+    "models.metrics": MEASURED,
+    "models.curves": POINTS,
+    "models.feature_importance": WEIGHTS,
+    "models.drift": DRIFTED,
+    "customers.next_purchase": PURCHASES,
+    "customers.churn_risk": RISKS,
+}
+"""By table its right rows."""
+
+
+def _right(*more: str) -> str:
+    """The statements that make all tables right, of one task and, for customers, of two horizons; then others."""
+    second = "insert into models.champions by name select * replace ('purchase_60d' as task, 60 as horizon_days, "
+    second += f"date '2024-04-30' as latest_cutoff, date '2024-04-30' as test_cutoff) from ({CHAMPION})"
+    others = "insert into models.metrics by name select * replace ('purchase_60d' as task, "
+    others += f"date '2024-04-30' as cutoff) from ({MEASURED})"
+    cleared = [f"delete from {table}" for table in TOLD]
+    filled = [f"insert into {table} by name {rows}" for table, rows in TOLD.items()]
+    return "; ".join([*cleared, *filled, second, others, *more])
+
+
+def _twice(table: str) -> str:
+    return _right(f"insert into {table} by name {TOLD[table]}")
+
+
+def _changed(table: str, *changes: str, where: str = "true") -> list[str]:
+    return [_right(f"update {table} set {change} where {where}") for change in changes]
+
+
+RIGHT = _right()
+CORRUPTIONS: dict[str, list[str]] = {
+    **{f"{table}:key_is_unique": [_twice(table)] for table in TOLD},
+    "models.champions:outcomes_were_known": _changed(
+        "models.champions",
+        *("learned_until = latest_cutoff + 29", "test_cutoff = test_cutoff + 1", "model = null", "reason = null"),
+        *("contact_from = 2", "is_baseline = true", "latest_cutoff = null"),
+    ),
+    "models.metrics:champions_stand_beside_baselines": [
+        _right("delete from models.metrics where model = 'recency_only' and task = 'purchase_30d'"),
+        _right("delete from models.metrics where metric = 'ece' and task = 'purchase_30d'"),
+        *_changed("models.metrics", "split = 'validation'", "cutoff = cutoff - 1", "is_champion = true"),
+        *_changed("models.metrics", "task = 'purchase_8d'", where="metric = 'ece'"),
+        *_changed("models.champions", "model = 'btyd'"),
+    ],
+    "models.metrics:measures_can_be": _changed(
+        "models.metrics",
+        *("value = 1.5", "value = -0.1", "lower = 0.7", "n = 0", "value = 'nan'::double"),
+        where="metric = 'roc_auc' and model = 'xgboost'",
+    ),
+    "models.curves:points_are_on_the_square": _changed(
+        "models.curves", "x = 1.5", "y = 0.1", "x = 0.1", "y = 'nan'::double", "customers = -1", where="point = 2"
+    ),
+    "models.feature_importance:weights_can_be": _changed(
+        "models.feature_importance",
+        *("value = 'nan'::double", "value = -1", "method = 'gini'", "model = 'btyd'"),
+        where="method = 'shap'",
+    ),
+    "models.drift:indices_can_be": _changed("models.drift", "psi = -0.1", "psi = null", "psi = 'inf'::double"),
+    "models.drift:customers_are_as_before": _changed("models.drift", "psi = 0.26"),
+    "customers.next_purchase:everyone_is_in_it": [
+        _right("delete from customers.next_purchase where customer_id = '200' and horizon_days = 60"),
+        *_changed(
+            "customers.next_purchase",
+            *("customer_id = 'stranger'", "as_of = as_of + 1", "model = 'btyd'"),
+            where="customer_id = '200'",
+        ),
+        _right("delete from models.champions where horizon_days = 60"),
+    ],
+    "customers.next_purchase:predictions_can_be": _changed(
+        "customers.next_purchase",
+        *("probability = 1.1", "probability = 0.2", "probability = 'nan'::double", "expected_date = as_of - 1"),
+        *("expected_date = null", "expected_date = as_of + 41"),
+        where="horizon_days = 60",
+    ),
+    "customers.churn_risk:is_one_less_a_purchase": [
+        *_changed("customers.churn_risk", "probability = probability + 1e-9", "model = 'btyd'", "as_of = as_of + 1"),
+        _right("delete from customers.churn_risk where customer_id = '200'"),
+        _right("delete from customers.next_purchase where customer_id = '200'"),
+    ],
+    "customers.churn_risk:bands_follow_the_settings": _changed(
+        "customers.churn_risk", "risk_band = 'low'", "top_reasons = ''", "is_churn_horizon = true", "probability = null"
+    ),
+}

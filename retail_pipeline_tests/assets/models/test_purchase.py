@@ -1,0 +1,351 @@
+"""Models of the next purchase in a store: labels, training, keeping, scoring, and too little data."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from retail_pipeline.analytics.prediction import trees
+from retail_pipeline.analytics.prediction.matrix import FEATURES, column
+from retail_pipeline.analytics.prediction.purchase_models import BASELINES, CANDIDATES
+from retail_pipeline.assets.customers import next_purchase
+from retail_pipeline.assets.frame_assets import build_frame_table
+from retail_pipeline.assets.models import purchase
+from retail_pipeline.assets.models.purchase_labels import (
+    GAP,
+    LABELS,
+    churn_days,
+    contents,
+    customer_number,
+    observe,
+    reach,
+)
+from retail_pipeline.assets.models.purchase_training import SUBJECT, Fitted, Task, fitting_models, train_models
+from retail_pipeline.definitions import CHECKS
+from retail_pipeline.errors import ModelError
+from retail_pipeline.home import Home
+from retail_pipeline.saved_models import load_model
+from retail_pipeline.warehouse.warehouse import Warehouse
+from retail_pipeline_tests.assets.models.test_btyd import DAYS, FIRST, orders
+from retail_pipeline_tests.assets.store_tables import TO_FEATURES, one_row, rows_of
+from retail_pipeline_tests.stores import canonical, opened, write_drop
+from retail_pipeline_tests.tables import build_tables
+
+SETTINGS = (
+    "[prediction]\nhorizon_days = [14, 30]\nchurn_days = 30\nleast_customers = 300\ncutoffs = 2\n"
+    "most_training_cutoffs = 3\n"
+)
+AS_OF = FIRST + timedelta(days=DAYS)
+TABLES = (*purchase.TABLES, *next_purchase.TABLES)
+
+
+def store_of(home: Home, settings: str = SETTINGS) -> None:
+    """A store of 400 customers and 210 days, up to the features."""
+    home.settings_file.write_text(settings)
+    lines = [
+        [f"o{number}", f"{day} 12:00:00", customer, "P", "Pen", 1, amount, "France"]
+        for number, (customer, day, amount) in enumerate(orders())
+    ]
+    write_drop(home, "all.csv", canonical(lines))
+    with opened(home) as warehouse:
+        build_tables(warehouse, ["core", *TO_FEATURES])
+
+
+def build(warehouse: Warehouse, *, training: bool = False) -> None:
+    """All tables of next purchases, checked."""
+    warehouse.training = training
+    for table in TABLES:
+        build_frame_table(warehouse, table)
+    warehouse.training = False
+    names = {table.name for table in TABLES}
+    findings = {check.full_name: check.find(warehouse) for check in CHECKS if check.table in names and check.blocking}
+    assert {name: found.message for name, found in findings.items() if not found.passed} == {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_trees() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trees, "BOOSTED_TREES", 20)
+        patch.setattr(trees, "FOREST_TREES", 10)
+        yield
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home with models, closed."""
+    home = Home(tmp_path_factory.mktemp("predicted")).create()
+    store_of(home)
+    with opened(home) as warehouse:
+        build(warehouse)
+    return home
+
+
+@pytest.fixture(scope="module")
+def trained(built: Home) -> Iterator[Warehouse]:
+    """The same, opened to look at."""
+    with opened(built) as warehouse:
+        yield warehouse
+
+
+@pytest.fixture
+def changing(built: Home, trained: Warehouse, tmp_path: Path) -> Iterator[Warehouse]:
+    """The same with a copy of the models, for a test that makes others; the tables it leaves are as they were."""
+    home = Home(tmp_path / "copy").create()
+    shutil.copytree(built.models, home.models)
+    shutil.copy(built.settings_file, home.settings_file)
+    before = trained.home
+    trained.home = home
+    yield trained
+    trained.home = before
+
+
+def champions(warehouse: Warehouse) -> list[dict[str, Any]]:
+    return rows_of(warehouse, "from models.champions order by horizon_days")
+
+
+def test_every_model_is_measured_beside_the_baselines(trained: Warehouse) -> None:
+    rows = rows_of(trained, "select distinct task, model, is_baseline from models.metrics where split = 'test'")
+    assert {(row["task"], row["model"], row["is_baseline"]) for row in rows} == {
+        (task, model, model in BASELINES)
+        for task in ("purchase_14d", "purchase_30d")
+        for model in (*BASELINES, *CANDIDATES)
+    }
+
+
+def test_the_test_cutoff_is_the_last_whose_outcome_is_known(trained: Warehouse) -> None:
+    for row in champions(trained):
+        assert row["test_cutoff"] == AS_OF - timedelta(days=row["horizon_days"])
+        assert row["learned_until"] == AS_OF
+        assert row["is_churn_horizon"] == (row["horizon_days"] == 30)
+        validation = one_row(
+            trained,
+            "select max(cutoff) as day from models.metrics where task = $task and split = 'validation'",
+            {"task": row["task"]},
+        )["day"]
+        assert validation == row["test_cutoff"] - timedelta(days=30)
+
+
+def test_the_model_learned_only_from_outcomes_known_on_the_day_it_is_judged_from(built: Home) -> None:
+    saved = load_model(built.models / SUBJECT)
+    assert saved
+    for days, told in saved.numbers["tasks"].items():
+        assert date.fromisoformat(told["learned_from"][-1]) + timedelta(days=int(days)) <= AS_OF
+
+
+def test_labels_are_the_orders_of_the_days_after(trained: Warehouse) -> None:
+    cutoffs = [FIRST + timedelta(days=120), FIRST + timedelta(days=150)]
+    found = observe(trained, cutoffs, 30)
+    history: dict[str, list[date]] = {}
+    for customer, day, _ in orders():
+        history.setdefault(customer, []).append(day)
+    expected = {
+        (cutoff, customer_number(customer)): any(cutoff <= day < cutoff + timedelta(days=30) for day in days)
+        for cutoff in cutoffs
+        for customer, days in history.items()
+        if min(days) < cutoff
+    }
+    told = [date(1970, 1, 1) + timedelta(days=int(number)) for number in found.cutoffs]
+    rows = zip(zip(told, found.customers.tolist(), strict=True), found.events, strict=True)
+    assert {key: bool(event) for key, event in rows} == expected
+    assert 0.1 < found.events.mean() < 0.9
+
+
+def test_what_happens_from_the_cutoff_on_is_in_no_feature(trained: Warehouse) -> None:
+    cutoff = FIRST + timedelta(days=150)
+    found = observe(trained, [cutoff], 30)
+    last: dict[str, date] = {}
+    for who, day, _ in orders():
+        if day < cutoff:
+            last[who] = max(day, last.get(who, day))
+    expected = {customer_number(who): float((cutoff - day).days) for who, day in last.items()}
+    told = dict(zip(found.customers.tolist(), column(found.values, "recency_days").tolist(), strict=True))
+    assert told == expected
+    assert column(found.values, "recency_days").min() >= 1
+
+
+def test_of_many_customers_the_same_are_drawn_at_each_cutoff_into_both_halves(trained: Warehouse) -> None:
+    days = [FIRST + timedelta(days=150), AS_OF]
+    drawn, all_ = observe(trained, days, 30, one_in=2), observe(trained, days, 30)
+    first, second = (set(drawn.customers[drawn.cutoffs == cutoff].tolist()) for cutoff in np.unique(drawn.cutoffs))
+    known = set(all_.customers[all_.cutoffs == all_.cutoffs.min()].tolist())
+    assert first == second & known
+    assert 150 < len(second) < 250
+    assert 50 < sum(number % 2 for number in second) < 150
+
+
+@pytest.fixture
+def states() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with hand-made states of orders: ann's is cancelled within the window, bob's after it."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema customers; create table customers.order_states (customer_id varchar, order_id varchar, "
+            "order_date date, known_from date, known_until date, lines bigint)"
+        )
+        connection.execute(
+            """
+            insert into customers.order_states values
+                ('ann', '1', '2024-01-05', '2024-01-05', '2024-01-10', 1),
+                ('ann', '1', '2024-01-05', '2024-01-10', null, 0),
+                ('bob', '2', '2024-01-05', '2024-01-05', '2024-02-10', 1),
+                ('bob', '2', '2024-01-05', '2024-02-10', null, 0),
+                ('eve', '3', '2024-01-01', '2024-01-01', null, 1),
+                ('joe', '4', '2023-12-31', '2023-12-31', null, 1),
+                ('kim', '5', '2024-01-30', '2024-01-30', null, 1),
+                ('lea', '6', '2024-01-31', '2024-01-31', null, 1)
+            """
+        )
+        yield connection
+
+
+def test_an_order_counts_as_it_stood_at_the_end_of_the_horizon(states: duckdb.DuckDBPyConnection) -> None:
+    found = states.execute(LABELS, {"cutoffs": [date(2024, 1, 1)], "days": 30}).fetchall()
+    assert sorted(name for _, name in found) == ["bob", "eve", "kim"]  # the first and the last day count
+
+
+def test_the_gap_that_nine_of_ten_repeat_orders_stay_under(states: duckdb.DuckDBPyConnection) -> None:
+    states.execute(
+        "insert into customers.order_states select 'zoe', 'z' || place, date '2020-01-01' + (place * (place + 1) // 2)"
+        "::integer, date '2020-01-01', null, 1 from range(11) as places(place)"
+    )  # gaps of 1 to 10 days
+    found = states.execute(GAP, {"as_of": date(2024, 3, 1), "share": 0.9}).fetchone()
+    assert found == (9,)
+
+
+def test_the_gap_can_be_set(trained: Warehouse) -> None:
+    assert churn_days(trained, AS_OF) == 30
+
+
+def test_a_card_lies_beside_the_models(trained: Warehouse, built: Home) -> None:
+    (row, _) = champions(trained)
+    card = (built.models / SUBJECT / row["saved_model"] / "card.md").read_text()
+    for text in (row["data_hash"], str(trees.SEED), "scikit-learn", "roc_auc", "## Limits", row["reason"], *FEATURES):
+        assert text in card
+    told = purchase.CHAMPIONS_TABLE.tell(trained)
+    assert told["model_card"].value == card
+
+
+def test_pictures_of_the_curves_are_told(trained: Warehouse) -> None:
+    told = purchase.METRICS_TABLE.tell(trained)
+    assert set(told) == {"roc_14d", "roc_30d", "reliability_14d", "reliability_30d"}
+
+
+def test_scores_are_those_of_the_saved_models(trained: Warehouse) -> None:
+    fitted = fitting_models(trained)
+    assert fitted
+    values = observe(trained, [AS_OF], 1).values  # the customers of today
+    told = [task.model().probabilities(values) for task in fitted.served]
+    rows = rows_of(trained, "from customers.next_purchase order by horizon_days, customer_id")
+    assert len(rows) == 2 * len(values)
+    found = np.array([row["probability"] for row in rows]).reshape(2, -1)
+    fine = told[0] <= told[1]
+    assert 0.5 < fine.mean() < 1
+    assert np.allclose(found[:, fine], np.array(told)[:, fine], atol=1e-9)
+    assert np.allclose(found[:, ~fine].mean(axis=0), np.mean(told, axis=0)[~fine], atol=1e-9)
+
+
+def test_likelier_customers_did_come_back_more_often(trained: Warehouse) -> None:
+    row = one_row(
+        trained,
+        "select value from models.metrics where task = 'purchase_30d' and split = 'test' and metric = 'roc_auc' "
+        "and is_champion",
+    )
+    assert row["value"] > 0.6
+
+
+def test_reasons_are_in_words(trained: Warehouse) -> None:
+    rows = rows_of(trained, "select top_reasons from customers.churn_risk where is_churn_horizon")
+    assert all("the risk" in row["top_reasons"] or row["top_reasons"] == "nothing stands out" for row in rows)
+
+
+def test_a_run_without_news_leaves_all_tables(trained: Warehouse) -> None:
+    before = champions(trained)[0]["saved_model"]
+    assert [build_frame_table(trained, table).mode for table in TABLES] == ["unchanged"] * len(TABLES)
+    assert champions(trained)[0]["saved_model"] == before
+
+
+def test_a_training_without_a_later_outcome_keeps_what_serves(changing: Warehouse) -> None:
+    before = champions(changing)
+    build(changing, training=True)
+    assert champions(changing) == before
+    saved = load_model(changing.home.models / SUBJECT)
+    assert saved
+    assert "stays: no outcome is known yet" in saved.notes["decisions"]["30"]
+
+
+def earlier(warehouse: Warehouse, **changes: Any) -> Fitted:
+    """The models as if they had been trained before the test cut-off, with one task alone."""
+    fitted = fitting_models(warehouse)
+    assert fitted
+    day = AS_OF - timedelta(days=30)
+    told = {**fitted.tasks[1].told, "as_of": day.isoformat(), "data_hash": contents(warehouse, day), **changes}
+    return replace(fitted, tasks=(Task(30, told),))
+
+
+def test_a_challenger_takes_over_only_if_it_is_better(changing: Warehouse) -> None:
+    there = reach(changing)
+    constant = {"name": "base_rate", "fitted": {}, "calibration": {"intercept": 3.0, "slope": 0.0}}
+    found = train_models(changing, there, earlier(changing, model=constant), "")
+    assert found.tasks[1].champion != "base_rate"
+    assert "serves" in found.notes["decisions"]["30"]
+    # one that has seen the outcomes is hard to beat
+    knowing = earlier(changing)
+    kept = train_models(changing, there, knowing, "")
+    old = knowing.tasks[0].told["model"]
+    assert (kept.tasks[1].told["model"] == old) == ("stays: a log-loss of" in kept.notes["decisions"]["30"])
+
+
+def test_models_of_orders_that_have_changed_since_go(changing: Warehouse) -> None:
+    other = earlier(changing, data_hash="other", as_of=AS_OF.isoformat(), reason="old")
+    found = train_models(changing, reach(changing), other, "")
+    assert found.tasks[1].told["reason"] != "old"
+
+
+def test_a_changed_model_is_refused_and_trained_anew(changing: Warehouse) -> None:
+    model_id = champions(changing)[0]["saved_model"]
+    place = changing.home.models / SUBJECT / model_id / "model.json"
+    told = json.loads(place.read_text())
+    told["tasks"]["30"]["model"]["calibration"]["slope"] = 9
+    place.write_text(json.dumps(told))
+    with pytest.raises(ModelError, match="changed since it was saved"):
+        fitting_models(changing)
+    build(changing)
+    assert champions(changing)[0]["saved_model"] == model_id  # the same data make the same models
+    saved = load_model(changing.home.models / SUBJECT)
+    assert saved
+    assert "refused" in saved.notes["reason"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ("least_customers = 401", "too little data: 400 customers, fewer than prediction.least_customers = 401"),
+        ("least_days = 211", "too little data: 210 days of history, fewer than prediction.least_days = 211"),
+        ("least_history_days = 200", "too little data: 210 days of history, fewer than 290"),
+    ],
+)
+def test_too_little_data_is_told_and_nobody_is_scored(built: Home, home: Home, changed: str, why: str) -> None:
+    shutil.copytree(built.root, home.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("models"))
+    name = changed.split(" = ")[0]
+    lines = [line for line in SETTINGS.splitlines() if not line.startswith(f"{name} =")]
+    home.settings_file.write_text("\n".join([*lines, changed, ""]))
+    with opened(home) as warehouse:
+        build(warehouse)
+        assert why in [row["reason"] for row in champions(warehouse)]
+        assert [row["model"] for row in champions(warehouse)] == [None, None]
+        assert warehouse.count("customers.next_purchase") == warehouse.count("models.metrics") == 0
+
+
+def test_history_that_has_become_long_enough_is_learned_from(trained: Warehouse, changing: Warehouse) -> None:
+    fitted = fitting_models(changing)
+    assert fitted
+    short = replace(fitted, tasks=(fitted.tasks[0], Task(30, {"model": None, "reason": "too little data: days"})))
+    found = train_models(changing, reach(changing), short, "")
+    assert found.tasks[1].champion
+    assert found.tasks[0].told == fitted.tasks[0].told
