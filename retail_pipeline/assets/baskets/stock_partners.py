@@ -169,8 +169,9 @@ TABLE = FrameTable(
     about="Of products sold in the last baskets.in_range_days days; partners are what significant rules of one product "
     "lead to. Assumed: on such a day its own sales are lost, and those sales of partners that go beyond chance in "
     "orders of the same month and size. No substitute is taken instead, and no order is lost as a whole. Rates are "
-    "those of the last stock_partners.days days, or since it was first sold; net of returns. Days on which it was out "
-    "of stock count as days without sales, so that what was often missing costs more than is said here.",
+    "those of the last stock_partners.days days, or since it was first sold; net of returns. What was last sold "
+    "before them costs nothing. Days on which it was out of stock count as days without sales, so that what was often "
+    "missing costs more than is said here.",
     key=("product_id",),
     columns={
         "product_id": ("varchar", "the product"),

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from retail_pipeline.assets.baskets.use_checks import CHECKS
 from retail_pipeline.home import Home
 from retail_pipeline.settings import BasketSettings, BundleSettings, CoreSettings, Settings, StockPartnerSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -114,6 +115,7 @@ def test_what_was_last_sold_before_the_days_of_the_rates_is_in_range_and_costs_n
     assert {row["product_id"] for row in made(market, "stock_partners", settings)} >= set("ABDE")
     of_d = one_row(market, "select * from baskets.stock_partners where product_id = 'D'")
     assert (of_d["partners"], of_d["orders_per_day"], of_d["stock_out_cost_per_day"]) == (["E"], 0, 0)
+    assert all(check.find(market).passed for check in CHECKS if check.table == "baskets.stock_partners")
     settings = Settings(
         baskets=BasketSettings(in_range_days=DAYS - LAST_OF_DE - 1), stock_partners=StockPartnerSettings(days=90)
     )
