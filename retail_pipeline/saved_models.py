@@ -110,15 +110,18 @@ def load_model(folder: Path) -> SavedModel | None:
         files, notes, noted = dict(manifest["files"]), dict(manifest["notes"]), manifest["notes_hash"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"The model in {folder} cannot be read: {error}. 'retail train' fits a new one.") from error
-    _refuse_unless_whole(place, model_id, files)
     if _hash_of_notes(notes) != noted:
         raise _changed(place / MANIFEST)
     arrays: dict[str, Arrays] = {}
-    for name in files:
-        if name.endswith(".npz"):
-            with np.load(place / name, allow_pickle=False) as packed:
-                arrays[name.removesuffix(".npz")] = {key: packed[key] for key in packed.files}
-    return SavedModel(model_id, notes, json.loads((place / NUMBERS).read_text()), arrays)
+    try:
+        _refuse_unless_whole(place, model_id, files)
+        for name in files:
+            if name.endswith(".npz"):
+                with np.load(place / name, allow_pickle=False) as packed:
+                    arrays[name.removesuffix(".npz")] = {key: packed[key] for key in packed.files}
+        return SavedModel(model_id, notes, json.loads((place / NUMBERS).read_text()), arrays)
+    except OSError as error:
+        raise ModelError(f"The model in {folder} cannot be read: {error}. 'retail train' fits a new one.") from error
 
 
 def _refuse_unless_whole(place: Path, model_id: str, files: Mapping[str, str]) -> None:

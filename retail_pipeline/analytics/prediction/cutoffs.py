@@ -51,6 +51,8 @@ class Plan:
     def lay(self, first_day: date, last_day: date) -> list[Fold]:
         """The folds, ascending, of data from one whole day to another; those without a cut-off to train with left out.
 
+        Outcomes of the validation cut-offs end by the test cut-off, unless the history is too short for that.
+
         Examples
         --------
         >>> folds = Plan(horizon_days=30, least_history_days=60).lay(date(2024, 1, 1), date(2024, 7, 31))
@@ -59,10 +61,15 @@ class Plan:
         >>> str(folds[-1].training[-1]), str(folds[-1].training[0])
         ('2024-06-02', '2024-03-04')
         """
+        found = self._lay(first_day, last_day, max(self.step_days, self.horizon_days))
+        return found if len(found) > 1 else self._lay(first_day, last_day, self.step_days)
+
+    def _lay(self, first_day: date, last_day: date, apart: int) -> list[Fold]:
+        """Folds of which the last but one is so many days before the last."""
         last = last_day + timedelta(1) - timedelta(self.horizon_days)
         found = []
         for back in range(self.folds):
-            cutoff = last - timedelta(back * self.step_days)
+            cutoff = last - timedelta(apart + (back - 1) * self.step_days if back else 0)
             training = self.training_before(first_day, cutoff)
             if training:
                 found.append(Fold(cutoff, training, "validation" if back else "test"))

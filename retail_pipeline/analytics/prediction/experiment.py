@@ -1,14 +1,15 @@
 """Trying models on one cut-off after another: what each is worth on later time, and which one serves.
 
 The champion is chosen on the validation cut-offs alone, by the log-loss: of the candidates that are not worse than the
-best one beyond noise the plainest, if it beats every baseline beyond noise; if not, the best baseline. Noise is what
-drawing the customers anew changes: beyond it is what happens in 97.5 % of draws. The test cut-off is looked at once,
-when that is settled.
+best one beyond noise, and beat every baseline beyond noise, the plainest; if there is none, the best baseline. Noise is
+what drawing the customers anew changes: beyond it is what happens in 97.5 % of draws. The test cut-off is looked at
+when that is settled. Where the history is short, outcomes of the validation cut-offs reach into the test's; the verdict
+says so.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ Floats = NDArray[np.float64]
 BEYOND_NOISE = 0.975
 LEAST_FOLDS = 2
 """A cut-off to choose by, and one to judge on."""
+OVERLAP = "the history is too short to choose on days before the test's, so that its figures are not independent of it"
 EPOCH = date(1970, 1, 1)
 
 
@@ -130,6 +132,8 @@ def _run(
         predicted.append(Predicted(fold, judged, told))
     validation, test = predicted[:-1], predicted[-1]
     verdict = choose(validation, resamples=resamples)
+    if folds[-2].cutoff + timedelta(horizon_days) > folds[-1].cutoff:
+        verdict = Verdict(verdict.champion, f"{verdict.reason}; {OVERLAP}")
     thresholds = {name: _threshold(name, validation, stakes) for name in models}
     metrics = [row for one in predicted for row in _metrics(one, thresholds, stakes, resamples)]
     return Experiment(verdict, metrics, thresholds, test, tested[verdict.champion])
@@ -145,16 +149,22 @@ def choose(validation: Sequence[Predicted], *, resamples: int = RESAMPLES) -> Ve
     if not candidates:
         return Verdict(best_baseline, "no candidate was tried")
     best = min(candidates, key=lambda name: (mean[name], candidates.index(name)))
-    champion = next(
+
+    def beats(name: str) -> dict[str, float]:
+        return {each: share_better(losses[name], losses[each], resamples=resamples) for each in baselines}
+
+    within_noise = (
         name
         for name in candidates
         if name == best or share_better(losses[best], losses[name], resamples=resamples) < BEYOND_NOISE
     )
-    shares = {name: share_better(losses[champion], losses[name], resamples=resamples) for name in baselines}
-    unbeaten = [name for name in baselines if shares[name] < BEYOND_NOISE]
-    if unbeaten:
-        told = ", ".join(f"{name} in {shares[name]:.1%} of draws" for name in unbeaten)
-        return Verdict(best_baseline, f"{champion}, the best candidate, beats {told} only, less than 97.5 %")
+    champion = next((name for name in within_noise if min(beats(name).values()) >= BEYOND_NOISE), None)
+    if champion is None:
+        told = ", ".join(
+            f"{name} in {share:.1%} of draws" for name, share in beats(best).items() if share < BEYOND_NOISE
+        )
+        return Verdict(best_baseline, f"{best}, the best candidate, beats {told} only, less than 97.5 %")
+    shares = beats(champion)
     told = " and ".join(f"{name} in {shares[name]:.1%}" for name in baselines)
     plainest = "the lowest log-loss" if champion == best else f"the plainest within noise of {best}"
     return Verdict(champion, f"{plainest} on the validation cut-offs; it beats {told} of draws")
@@ -168,10 +178,14 @@ def losses_by_customer(validation: Sequence[Predicted]) -> dict[str, Floats]:
     found: dict[str, Floats] = {}
     for name in validation[0].probabilities:
         told = np.concatenate([one.probabilities[name] for one in validation])
-        safe = np.clip(told, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-        losses = -(events * np.log(safe) + (1 - events) * np.log1p(-safe))
-        found[name] = np.asarray(np.bincount(place, losses), dtype=np.float64)
+        found[name] = np.asarray(np.bincount(place, log_losses(events, told)), dtype=np.float64)
     return found
+
+
+def log_losses(events: Floats, probabilities: Floats) -> Floats:
+    """Each customer's negative log likelihood [nats]."""
+    safe = np.clip(probabilities, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    return np.asarray(-(events * np.log(safe) + (1 - events) * np.log1p(-safe)))
 
 
 def share_better(first: Floats, second: Floats, *, resamples: int = RESAMPLES) -> float:

@@ -29,6 +29,10 @@ PENALTY = 0.03
 """C of the logistic regression: strong, for features say the same in many ways."""
 
 
+LEAST_EACH = 20
+"""Customers who order, and who do not, without which nothing is learned or judged."""
+
+
 @dataclass(frozen=True)
 class Observed:
     """Customers as of cut-offs, and whether they bought within the horizon; a row a customer and cut-off.
@@ -49,6 +53,11 @@ class Observed:
     events: Floats
     customers: Integers
     cutoffs: Integers
+
+    @property
+    def tells(self) -> bool:
+        """Whether customers enough ordered, and enough did not, to learn something or to judge by."""
+        return min(int(self.events.sum()), int((1 - self.events).sum())) >= LEAST_EACH
 
     def where(self, kept: NDArray[np.bool_]) -> "Observed":
         """Some of the rows."""
@@ -265,7 +274,7 @@ class PurchaseModel:
 
 
 def train(name: str, data: Observed, horizon_days: int) -> PurchaseModel:
-    """Fit a model to all rows, and calibrate it on the latest cut-off.
+    """Fit a model to all rows, and calibrate it on the latest cut-off, or the latest few where one tells too little.
 
     For the calibration, a model of each half of the customers scores the other half at the latest cut-off, so that
     nobody is scored by a model that has seen what came. Both are fitted to the same days as the model that serves: of
@@ -278,13 +287,23 @@ def train(name: str, data: Observed, horizon_days: int) -> PurchaseModel:
 
 
 def _train(name: str, data: Observed, horizon_days: int) -> PurchaseModel:
-    latest, half = data.cutoffs == data.cutoffs.max(), data.customers % 2 == 0
+    latest, half = _calibrated_on(data), data.customers % 2 == 0
     scores = np.zeros(len(data.events))
     for learned in (half, ~half):
         scored = latest & ~learned
         if scored.any():
             scores[scored] = _fit(name, data.where(learned), horizon_days).scores(data.values[scored])
     return PurchaseModel(name, _fit(name, data, horizon_days), calibrate(scores[latest], data.events[latest]))
+
+
+def _calibrated_on(data: Observed) -> NDArray[np.bool_]:
+    """The rows of the latest cut-off; with those before it where there are too few orders, or customers without."""
+    chosen = np.zeros(len(data.events), dtype=np.bool_)
+    for day in np.unique(data.cutoffs)[::-1]:
+        chosen |= data.cutoffs == day
+        if data.where(chosen).tells:
+            break
+    return chosen
 
 
 def _fit(name: str, data: Observed, horizon_days: int) -> Scores:

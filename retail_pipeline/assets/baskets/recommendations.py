@@ -112,6 +112,8 @@ def _make_recommendations(warehouse: Warehouse) -> "pd.DataFrame":
             *_with_products(warehouse, day, known, champions),
             *_for_customers(warehouse, known, champions),
         ]
+    if not parts:  # nothing was ever sold
+        return pd.DataFrame({name: pd.Series(dtype="object") for name in RECOMMENDATIONS_TABLE.columns})
     return _frame(warehouse, customers, parts, [champions[kind] for kind in KINDS])
 
 

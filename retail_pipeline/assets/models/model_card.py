@@ -43,7 +43,8 @@ def _card(told: Mapping[str, Any]) -> str:
         f"Contacting customers pays best from a probability of {told['threshold']:.3f} on.",
         f"Features ({len(told['features'])}): {', '.join(told['features'])}.",
     ]
-    return "\n\n".join(facts) + f"\n\nOn the test cut-off {told['test_cutoff']}:\n\n{_table(told['metrics'])}"
+    judged = f"On the test cut-off {told['test_cutoff']}, by models that were fitted to earlier outcomes alone:"
+    return "\n\n".join(facts) + f"\n\n{judged}\n\n{_table(told['metrics'])}"
 
 
 def _table(metrics: Iterable[Mapping[str, Any]]) -> str:

@@ -75,7 +75,8 @@ class Reach:
 
 def reach(warehouse: Warehouse) -> Reach:
     """What there is to learn from."""
-    last, first = last_day(warehouse), warehouse.value("select min(order_date) from core.order_lines")
+    last = last_day(warehouse)
+    first = warehouse.value("select min(order_date) from customers.order_states where lines > 0")
     as_of = last + timedelta(days=1) if last else None
     return Reach(first, as_of, warehouse.count("customers.features"))
 

@@ -3,13 +3,14 @@
 import hashlib
 import inspect
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from retail_pipeline.analytics.btyd import bg_nbd
+from retail_pipeline.analytics.btyd import bg_nbd, fitting, summaries
 from retail_pipeline.analytics.prediction import (
     calibration,
     curves,
@@ -25,14 +26,21 @@ from retail_pipeline.analytics.prediction import (
     trees,
 )
 from retail_pipeline.analytics.prediction.cutoffs import Plan, all_days
-from retail_pipeline.analytics.prediction.experiment import LEAST_FOLDS, Experiment, at
-from retail_pipeline.analytics.prediction.measures import log_loss
-from retail_pipeline.analytics.prediction.purchase_models import Observed, PurchaseModel, train
+from retail_pipeline.analytics.prediction.experiment import (
+    BEYOND_NOISE,
+    LEAST_FOLDS,
+    Experiment,
+    at,
+    log_losses,
+    share_better,
+)
+from retail_pipeline.analytics.prediction.purchase_models import LEAST_EACH, Observed, PurchaseModel, train
 from retail_pipeline.analytics.prediction.thresholds import Stakes
 from retail_pipeline.assets.customers import features_as_of
 from retail_pipeline.assets.models import purchase_days, purchase_labels
 from retail_pipeline.assets.models.model_card import model_card
 from retail_pipeline.assets.models.purchase_labels import Reach, churn_days, contents, observe
+from retail_pipeline.assets.sql_assets import find_sql_tables
 from retail_pipeline.errors import ModelError
 from retail_pipeline.saved_models import load_model, save_model
 from retail_pipeline.settings import PredictionSettings, Settings
@@ -41,8 +49,10 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 SUBJECT = "purchase"
 CODE = (
     matrix, cutoffs, calibration, trees, purchase_models, thresholds, measures, experiment, curves, importance, drift,
-    timing, bg_nbd, features_as_of, purchase_days, purchase_labels,
+    timing, bg_nbd, fitting, summaries, features_as_of, purchase_days, purchase_labels,
 )  # fmt: skip
+FEATURE_TABLES = ("undone_lines", "order_states", "product_changes", "category_changes", "features")
+"""Tables of ``customers`` whose SELECTs make the features."""
 FEATURE_SETTINGS = (
     *("as_of", "revenue_policy", "reporting_currency", "feature_half_life_days"),
     "lifecycle_usual_gap_days",
@@ -96,7 +106,9 @@ class Fitted:
 
 def made_by(settings: Settings) -> str:
     """A hash of the code and settings that the models depend on: with other ones they are fitted anew."""
-    sources = [inspect.getsource(module) for module in CODE]
+    sources = [inspect.getsource(module) for module in (*CODE, sys.modules[__name__])]
+    made_from = {f"customers.{name}" for name in FEATURE_TABLES}
+    sources += [table.text for table in find_sql_tables() if table.name in made_from]
     values = [getattr(settings.prediction, name) for name in LEARNED_BY]
     others = (settings.core.revenue_policy, settings.currency.reporting, settings.features.half_life_days)
     asked = (*values, *others, settings.lifecycle.usual_gap_days)
@@ -139,14 +151,21 @@ def usable(warehouse: Warehouse, there: Reach) -> tuple[Fitted | None, str]:
         fitted = fitting_models(warehouse)
     except ModelError as error:
         return None, f"the saved ones were refused: {error}"
+    if fitted and any(_learned_until(task) > there.as_of for task in fitted.served if there.as_of):
+        return None, f"the saved ones have learned from days after {there.as_of}"
     if warehouse.training:
         return fitted, "a training was asked for"
     if fitted is None:
         return None, "none were saved by these settings and this code"
     for task in fitted.tasks:
-        if not task.champion and len(folds_of(warehouse.settings, there, task.horizon_days)) >= LEAST_FOLDS:
+        folds = len(folds_of(warehouse.settings, there, task.horizon_days))
+        if not task.champion and folds >= LEAST_FOLDS > task.told["folds"]:
             return fitted, f"the history now suffices for {task.horizon_days} days"
     return fitted, ""
+
+
+def _learned_until(task: Task) -> date:
+    return date.fromisoformat(task.told["as_of"])
 
 
 def folds_of(settings: Settings, there: Reach, horizon_days: int) -> list[cutoffs.Fold]:
@@ -223,22 +242,30 @@ def _train_task(warehouse: Warehouse, there: Reach, horizon_days: int, incumbent
     folds = folds_of(settings, there, horizon_days)
     if len(folds) < LEAST_FOLDS:
         why = f"too little data: {there.days} days of history, fewer than {days_needed(settings, horizon_days)}"
-        return Task(horizon_days, {"model": None, "reason": why}), why
+        return _without_model(horizon_days, incumbent, why, len(folds))
     latest = plan_of(settings, horizon_days).training_before(_first(there), there.as_of)
     one_in = -(-there.customers // settings.prediction.most_customers)
     observed = observe(warehouse, sorted({*all_days(folds), *latest}), horizon_days, one_in=one_in)
-    if len({*at(observed, [folds[0].cutoff]).events}) < 2:
-        why = "too little data: all customers do the same"
-        return Task(horizon_days, {"model": None, "reason": why}), why
+    learned, laid = at(observed, latest), len(folds)
+    folds = [fold for fold in folds if at(observed, fold.training).tells and at(observed, [fold.cutoff]).tells]
+    if len(folds) < LEAST_FOLDS or folds[-1].split != "test" or not learned.tells:
+        why = f"too little data: at too few cut-offs {LEAST_EACH} customers order and {LEAST_EACH} do not"
+        return _without_model(horizon_days, incumbent, why, laid)
     asked = settings.prediction
     tried = experiment.run(folds, observed, horizon_days, Stakes(asked.contact_cost, asked.contact_value))
     kept = _kept(warehouse, tried, incumbent)
     if incumbent and kept:
         return incumbent, kept
-    learned = at(observed, latest)
     model = train(tried.verdict.champion, learned, horizon_days)
     task = Task(horizon_days, _told(warehouse, there, tried, model, at(observed, latest[-1:]), latest))
     return task, f"{tried.verdict.champion} serves: {tried.verdict.reason}"
+
+
+def _without_model(horizon_days: int, incumbent: Task | None, why: str, folds: int) -> tuple[Task, str]:
+    """What there is where no model can be judged: the one that serves stays."""
+    if incumbent and incumbent.champion:
+        return incumbent, f"{incumbent.champion} stays: {why}"
+    return Task(horizon_days, {"model": None, "reason": why, "folds": folds}), why
 
 
 def days_needed(settings: Settings, horizon_days: int) -> int:
@@ -256,26 +283,25 @@ def _kept(warehouse: Warehouse, tried: Experiment, incumbent: Task | None) -> st
     """Why the model that serves stays, empty if the challenger takes over.
 
     They are compared on the test cut-off, on which the challenger was fitted to earlier days only; the one that serves
-    must not have known its labels either. Where the orders that it learned from have changed since, it goes.
+    must not have known its labels either. The challenger has to be better beyond noise. Where the orders that the other
+    learned from have changed since, that goes.
     """
     if incumbent is None or incumbent.champion is None:
         return ""
-    learned_until = date.fromisoformat(incumbent.told["as_of"])
+    learned_until = _learned_until(incumbent)
     if contents(warehouse, learned_until) != incumbent.told["data_hash"]:
         return ""
     test = tried.test
     if test.fold.cutoff < learned_until:
         return f"{incumbent.champion} of {learned_until} stays: no outcome is known yet that it has not learned from"
-    import numpy as np
-
-    once, events, values = np.ones((1, len(test.observed.events))), test.observed.events, test.observed.values
-    old = float(log_loss(events, incumbent.model().probabilities(values), once)[0])
-    new = float(log_loss(events, tried.tested.probabilities(values), once)[0])
-    if new < old:
+    events, values = test.observed.events, test.observed.values
+    old = log_losses(events, incumbent.model().probabilities(values))
+    new = log_losses(events, tried.tested.probabilities(values))
+    if share_better(new, old) >= BEYOND_NOISE:
         return ""
     return (
-        f"{incumbent.champion} of {learned_until} stays: a log-loss of {old:.4f} from {test.fold.cutoff} on, against "
-        f"{new:.4f} of a new {tried.tested.name}"
+        f"{incumbent.champion} of {learned_until} stays: a log-loss of {old.mean():.4f} from {test.fold.cutoff} on, "
+        f"and {new.mean():.4f} of a new {tried.tested.name}, which is not better beyond noise"
     )
 
 

@@ -1,15 +1,17 @@
 """Models of purchases on customers whose chances are known."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import permutations
 
 import numpy as np
 import pytest
 
+from retail_pipeline.analytics.prediction import experiment as experiment_code
 from retail_pipeline.analytics.prediction import trees
 from retail_pipeline.analytics.prediction.calibration import odds_to_probability
-from retail_pipeline.analytics.prediction.cutoffs import Fold
+from retail_pipeline.analytics.prediction.cutoffs import Fold, Plan
 from retail_pipeline.analytics.prediction.experiment import EPOCH, Experiment, Predicted, choose, run
 from retail_pipeline.analytics.prediction.matrix import FEATURES
 from retail_pipeline.analytics.prediction.measures import CLASSIFICATION
@@ -189,6 +191,37 @@ def test_of_models_within_noise_the_plainest_is_taken() -> None:
             "xgboost": truth + 1e-9}  # fmt: skip
     fold = Fold(date(1970, 1, 1), (), "validation")
     assert choose([Predicted(fold, data, told)]).champion == "logistic_regression"
+
+
+def test_a_candidate_that_beats_the_baselines_serves_though_a_plainer_one_within_noise_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draws = np.random.default_rng(1).normal(size=(2, 600))
+    draws = (draws - draws.mean(axis=1, keepdims=True)) / draws.std(axis=1, keepdims=True)
+    # better than the baselines by 0.5 and by 2.45 standard errors, and than each other by 1.4
+    losses = {"base_rate": np.zeros(600), "recency_only": np.zeros(600), "logistic_regression": draws[0] - 0.02,
+              "xgboost": draws[1] - 0.1}  # fmt: skip
+    monkeypatch.setattr(experiment_code, "losses_by_customer", lambda _: losses)
+    verdict = choose([])
+    assert verdict.champion == "xgboost"
+    assert verdict.reason.startswith("the lowest log-loss")
+
+
+def test_outcomes_that_are_chosen_by_end_before_the_test_where_the_history_allows() -> None:
+    first = date(2022, 1, 1)
+    for horizon, days in ((90, 500), (30, 300)):
+        *validation, test = Plan(horizon).lay(first, first + timedelta(days))
+        assert len(validation) == 2
+        assert all(fold.cutoff + timedelta(horizon) <= test.cutoff for fold in validation)
+    short = Plan(90).lay(first, first + timedelta(330))  # 90 to learn, and three times 90, would be 360
+    assert short[-2].cutoff == short[-1].cutoff - timedelta(30)
+
+
+def test_calibration_looks_further_back_where_the_latest_cutoff_tells_too_little(learned: Observed) -> None:
+    latest = learned.cutoffs == learned.cutoffs.max()
+    quiet = replace(learned, events=np.where(latest, 0.0, learned.events))
+    told = train("logistic_regression", quiet, HORIZON).probabilities(learned.values[latest])
+    assert np.ptp(told) > 0.1
 
 
 def test_one_cutoff_is_too_few() -> None:

@@ -119,6 +119,10 @@ def test_the_day_to_expect_an_order_by_hand() -> None:
     assert found[2] == pytest.approx(10 * np.log(0.5) / np.log(0.9))  # nine of ten stay away in each ten days
     assert np.isnan(found[3])
     assert found[4] == pytest.approx(10)
+    # after the last of them at the mean rate, however steep or flat a last stretch of a day is
+    assert days_until_likely(np.array([[0.3, 0.3], [0.3, 0.31]]), (30, 31)) == pytest.approx(
+        [31 * np.log(0.5) / np.log(0.7), 31 * np.log(0.5) / np.log(0.69)]
+    )
 
 
 def test_days_are_counted_from_1970() -> None:

@@ -27,7 +27,15 @@ from retail_pipeline.assets.models.purchase_labels import (
     observe,
     reach,
 )
-from retail_pipeline.assets.models.purchase_training import SUBJECT, Fitted, Task, fitting_models, train_models
+from retail_pipeline.assets.models.purchase_training import (
+    SUBJECT,
+    Fitted,
+    Task,
+    _train_task,
+    fitting_models,
+    train_models,
+    usable,
+)
 from retail_pipeline.definitions import CHECKS
 from retail_pipeline.errors import ModelError
 from retail_pipeline.home import Home
@@ -345,7 +353,57 @@ def test_too_little_data_is_told_and_nobody_is_scored(built: Home, home: Home, c
 def test_history_that_has_become_long_enough_is_learned_from(trained: Warehouse, changing: Warehouse) -> None:
     fitted = fitting_models(changing)
     assert fitted
-    short = replace(fitted, tasks=(fitted.tasks[0], Task(30, {"model": None, "reason": "too little data: days"})))
+    short = replace(
+        fitted, tasks=(fitted.tasks[0], Task(30, {"model": None, "reason": "too little data: days", "folds": 1}))
+    )
     found = train_models(changing, reach(changing), short, "")
     assert found.tasks[1].champion
     assert found.tasks[0].told == fitted.tasks[0].told
+
+
+def test_models_that_learned_from_days_after_as_of_do_not_serve(changing: Warehouse) -> None:
+    there = reach(changing)
+    assert usable(changing, there)[1] == ""
+    before = replace(there, as_of=AS_OF - timedelta(days=20))
+    fitted, reason = usable(changing, before)
+    assert fitted is None
+    assert reason == f"the saved ones have learned from days after {AS_OF - timedelta(days=20)}"
+
+
+def closed_for(days: int, first: int) -> list[list[object]]:
+    """The orders but those of some days, on which the shop was closed."""
+    closed = range(first, first + days)
+    return [
+        [f"o{number}", f"{day} 12:00:00", customer, "P", "Pen", 1, amount, "France"]
+        for number, (customer, day, amount) in enumerate(orders())
+        if (day - FIRST).days not in closed
+    ]
+
+
+def opened_store(home: Home, lines: list[list[object]], settings: str) -> Home:
+    home.settings_file.write_text(settings)
+    write_drop(home, "all.csv", canonical(lines))
+    with opened(home) as warehouse:
+        build_tables(warehouse, ["core", *TO_FEATURES])
+    return home
+
+
+def test_a_fortnight_without_orders_costs_no_model_and_no_training_each_night(home: Home) -> None:
+    settings = "[prediction]\nhorizon_days = [14]\nchurn_days = 14\nleast_customers = 300\ncutoffs = 2\n"
+    opened_store(home, closed_for(14, DAYS - 44), settings)  # the outcome of the one validation cut-off
+    with opened(home) as warehouse:
+        there = reach(warehouse)
+        found = train_models(warehouse, there, None, "")
+        (task,) = found.tasks
+        assert task.champion is None
+        assert task.told["reason"] == "too little data: at too few cut-offs 20 customers order and 20 do not"
+        assert usable(warehouse, there)[1] == ""
+        serving = replace(task, told={"model": {"name": "btyd"}, "as_of": FIRST.isoformat(), "data_hash": ""})
+        assert _train_task(warehouse, there, 14, serving) == (serving, f"btyd stays: {task.told['reason']}")
+
+
+def test_a_stray_line_of_long_ago_is_no_history(home: Home) -> None:
+    lines = [*closed_for(0, 0), ["stray", "2015-01-01 12:00:00", "", "P", "Pen", 1, 5, "France"]]
+    opened_store(home, lines, SETTINGS)
+    with opened(home) as warehouse:
+        assert reach(warehouse).first == FIRST
