@@ -34,7 +34,7 @@ import pandas as pd
 from retail_pipeline.analytics.baskets.itemsets import Search, least_count, mine
 from retail_pipeline.analytics.baskets.occurrences import Occurrences
 from retail_pipeline.assets.baskets.baskets_read import read_baskets
-from retail_pipeline.assets.baskets.mining import TABLES, PairSignificance
+from retail_pipeline.assets.baskets.mining import TABLES, pair_significance
 from retail_pipeline.home import Home
 from retail_pipeline.simulator import preset, simulate_store
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -115,11 +115,10 @@ def _significant_pairs(warehouse: Warehouse) -> set[Pair]:
     """All pairs of frequent products that are significant, also those that are no frequent pair themselves."""
     baskets = read_baskets(warehouse)
     frequent = np.flatnonzero(baskets.held.counts >= baskets.least)
-    found = PairSignificance.of(baskets, frequent)
-    first, second = np.nonzero(np.triu(found.q_values <= LEVEL, k=1))
-    return {
-        frozenset((baskets.items[frequent[i]], baskets.items[frequent[j]])) for i, j in zip(first, second, strict=True)
-    }
+    first, second = np.triu_indices(len(frequent), k=1)
+    pairs = np.stack([frequent[first], frequent[second]], axis=1)
+    _, q_values = pair_significance(baskets, frequent, pairs)
+    return {frozenset((baskets.items[one], baskets.items[other])) for one, other in pairs[q_values <= LEVEL].tolist()}
 
 
 def mlxtend() -> None:
