@@ -52,17 +52,6 @@ def estimate(
     return found
 
 
-def better_share(
-    measure: Measure, actual: Floats, first: Floats, second: Floats, *, resamples: int = RESAMPLES, higher: bool = True
-) -> float:
-    """In what share of resamples of customers the first prediction is better than the second."""
-    if not len(actual):
-        return np.nan
-    weights = resampled(len(actual), resamples)
-    difference = measure(actual, first, weights) - measure(actual, second, weights)
-    return float(np.mean(difference > 0 if higher else difference < 0))
-
-
 def resampled(count: int, resamples: int) -> Floats:
     """How often each customer is drawn in each resample; shape (resamples, customers)."""
     random = np.random.default_rng(SEED)

@@ -4,13 +4,9 @@ Beside the table, the models are saved in ``models/btyd/`` in the home. They are
 or when none is there that fits the settings and the code; on all other nights the saved ones stay.
 """
 
-import hashlib
-import inspect
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +26,9 @@ from retail_pipeline.analytics.btyd.gamma_gamma import GammaGamma, spends
 from retail_pipeline.analytics.btyd.mbg_nbd import MbgNbd
 from retail_pipeline.analytics.btyd.pareto_nbd import ParetoNbd
 from retail_pipeline.analytics.btyd.summaries import summarise
+from retail_pipeline.assets import model_training
 from retail_pipeline.assets.frame_assets import FrameTable
+from retail_pipeline.assets.model_training import origin, usable
 from retail_pipeline.assets.models import purchase_days
 from retail_pipeline.assets.models.purchase_days import (
     DAYS_OF,
@@ -40,7 +38,6 @@ from retail_pipeline.assets.models.purchase_days import (
     grouped_purchases,
     repeat_spends,
 )
-from retail_pipeline.errors import ModelError
 from retail_pipeline.saved_models import load_model, save_model
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -88,9 +85,8 @@ class Fitted:
 
 def made_by(settings: Settings) -> str:
     """A hash of the code and settings that the models depend on: with other ones they are fitted anew."""
-    sources = [inspect.getsource(module) for module in CODE]
-    asked = (settings.clv.calibration_end, settings.clv.time_unit, *settings.core.model_dump().values())
-    return hashlib.sha256("\n".join([*sources, repr(asked), repr(settings.currency)]).encode()).hexdigest()[:16]
+    clv = {"calibration_end": settings.clv.calibration_end, "time_unit": settings.clv.time_unit}
+    return model_training.made_by(CODE, {**clv, **settings.core.model_dump(), **settings.currency.model_dump()})
 
 
 def fitting_models(warehouse: Warehouse) -> Fitted | None:
@@ -126,7 +122,7 @@ def _make_parameters(warehouse: Warehouse) -> "pd.DataFrame":
     there = extent(warehouse)
     rows: list[dict[str, Any]] = []
     if not too_little(warehouse, there):
-        fitted, reason = _usable(warehouse)
+        fitted, reason = usable(warehouse, fitting_models)
         if fitted is None or reason:
             fitted = _train(warehouse, there, reason)
         rows = [row for name, told in fitted.models.items() for row in _rows(fitted, name, told)]
@@ -148,17 +144,6 @@ def _rows(fitted: Fitted, name: str, told: Mapping[str, Any]) -> list[dict[str, 
     return [{**of_model, "parameter": letter, **told["parameters"][letter]} for letter in letters]
 
 
-def _usable(warehouse: Warehouse) -> tuple[Fitted | None, str]:
-    """The saved models, if they fit, and why to train, empty if there is no need."""
-    try:
-        fitted = fitting_models(warehouse)
-    except ModelError as error:
-        return None, f"the saved ones were refused: {error}"
-    if warehouse.training:
-        return fitted, "a training was asked for"
-    return fitted, "" if fitted else "none were saved by these settings and this code"
-
-
 def _train(warehouse: Warehouse, there: Extent, reason: str) -> Fitted:
     """Fit all models and save them."""
     assert there.end is not None
@@ -177,15 +162,10 @@ def _train(warehouse: Warehouse, there: Extent, reason: str) -> Fitted:
         "models": models,
     }
     notes = {
-        "reason": reason,
-        "created_at": str(warehouse.value("select strftime(now() at time zone 'UTC', '%Y-%m-%d %H:%M:%S')")),
+        **origin(warehouse, reason, ("scipy", "numpy", "retail-pipeline")),
         "customers": there.customers,
         "history_days": there.days,
         "repeat_customers_without_value": len(repeated) - round(spent.customers),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("scipy", "numpy", "retail-pipeline")},
-        },
     }
     model_id = save_model(warehouse.home.models / SUBJECT, numbers, {}, notes)
     return Fitted(model_id, notes, there.end, models)
@@ -217,7 +197,7 @@ def _is_whole(warehouse: Warehouse) -> bool:
     told = warehouse.value(f"select min(saved_model) from {PARAMETERS}")
     if told is None:
         return bool(too_little(warehouse, extent(warehouse)))
-    fitted, reason = _usable(warehouse)
+    fitted, reason = usable(warehouse, fitting_models)
     return fitted is not None and fitted.id == told and not reason
 
 

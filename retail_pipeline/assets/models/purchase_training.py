@@ -1,7 +1,5 @@
 """Fitting, judging, saving and reading the models of purchases: a task for each time to come."""
 
-import hashlib
-import inspect
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -36,6 +34,7 @@ from retail_pipeline.analytics.prediction.experiment import (
 )
 from retail_pipeline.analytics.prediction.purchase_models import LEAST_EACH, Observed, PurchaseModel, train
 from retail_pipeline.analytics.prediction.thresholds import Stakes
+from retail_pipeline.assets import model_training
 from retail_pipeline.assets.customers import features_as_of
 from retail_pipeline.assets.models import purchase_days, purchase_labels
 from retail_pipeline.assets.models.model_card import model_card
@@ -106,13 +105,16 @@ class Fitted:
 
 def made_by(settings: Settings) -> str:
     """A hash of the code and settings that the models depend on: with other ones they are fitted anew."""
-    sources = [inspect.getsource(module) for module in (*CODE, sys.modules[__name__])]
     made_from = {f"customers.{name}" for name in FEATURE_TABLES}
-    sources += [table.text for table in find_sql_tables() if table.name in made_from]
-    values = [getattr(settings.prediction, name) for name in LEARNED_BY]
-    others = (settings.core.revenue_policy, settings.currency.reporting, settings.features.half_life_days)
-    asked = (*values, *others, settings.lifecycle.usual_gap_days)
-    return hashlib.sha256("\n".join([*sources, repr(asked)]).encode()).hexdigest()[:16]
+    asked = {
+        **{name: getattr(settings.prediction, name) for name in LEARNED_BY},
+        "revenue_policy": settings.core.revenue_policy,
+        "reporting_currency": settings.currency.reporting,
+        "half_life_days": settings.features.half_life_days,
+        "usual_gap_days": settings.lifecycle.usual_gap_days,
+        "selects": sorted(table.text for table in find_sql_tables() if table.name in made_from),
+    }
+    return model_training.made_by((*CODE, sys.modules[__name__]), asked)
 
 
 def fitting_models(warehouse: Warehouse) -> Fitted | None:

@@ -11,7 +11,7 @@ from sklearn import metrics
 
 from retail_pipeline.analytics.prediction import measures
 from retail_pipeline.analytics.prediction.cutoffs import Plan
-from retail_pipeline.analytics.prediction.measures import CLASSIFICATION, REGRESSION, better_share, estimate
+from retail_pipeline.analytics.prediction.measures import CLASSIFICATION, REGRESSION, estimate
 
 RANDOM = np.random.default_rng(3)
 PROBABILITY = np.round(RANDOM.beta(2, 3, 400), 2)  # many ties
@@ -89,13 +89,6 @@ def test_an_interval_holds_the_value_and_is_that_of_the_mean() -> None:
 def test_what_is_not_defined_is_not_a_number() -> None:
     assert np.isnan(estimate({"roc_auc": measures.roc_auc}, np.ones(5), np.arange(5.0))["roc_auc"].value)
     assert np.isnan(estimate({"r2": measures.r2}, np.zeros(0), np.zeros(0))["r2"].value)
-
-
-def test_the_better_prediction_is_better_in_most_resamples() -> None:
-    worse = RANDOM.permutation(PROBABILITY)
-    assert better_share(measures.roc_auc, EVENT, PROBABILITY, worse) > 0.99
-    assert better_share(measures.brier, EVENT, worse, PROBABILITY, higher=False) < 0.01
-    assert better_share(measures.brier, EVENT, PROBABILITY, PROBABILITY, higher=False) == 0
 
 
 @given(st.integers(1, 400), st.integers(1, 60), st.integers(1, 5), st.integers(0, 900))

@@ -124,7 +124,7 @@ def test_every_model_has_its_letters(fitted: PurchaseStore) -> None:
 
 def test_the_materialisation_tells_of_the_training(fitted: PurchaseStore) -> None:
     told = TABLE.tell(fitted.warehouse)
-    assert told["reason"] == "none were saved by these settings and this code"
+    assert told["reason"] == "none was saved by these settings and this code"
     assert (told["customers"], told["history_days"], told["repeat_customers_without_value"]) == (400, DAYS, 0)
     assert told["saved_model"] == fitted.warehouse.value("select distinct saved_model from models.btyd_parameters")
 
@@ -158,7 +158,7 @@ def test_in_weeks_alpha_is_a_seventh(store: PurchaseStore) -> None:
     store.home.settings_file.write_text(FEW + "time_unit = 'week'\n")
     store.build(TABLE)
     by_weeks = parameters(store)
-    assert reason(store) == "none were saved by these settings and this code"
+    assert reason(store) == "none was saved by these settings and this code"
     assert by_weeks["alpha"] == pytest.approx(by_days["alpha"] / 7, rel=1e-3)
     assert [by_weeks[letter] for letter in "rab"] == pytest.approx([by_days[letter] for letter in "rab"], rel=5e-3)
     # a density by weeks is seven times that by days, for each repeat
@@ -188,7 +188,7 @@ def test_changed_models_are_refused_and_fitted_anew(store: PurchaseStore, name: 
     model = json.loads((folder / "current.json").read_text())["id"]
     (folder / model / name).write_bytes(b"{}")
     store.build(TABLE)
-    assert reason(store).startswith("the saved ones were refused: ")
+    assert reason(store).startswith("the saved one was refused: ")
     assert parameters(store) == before
 
 
