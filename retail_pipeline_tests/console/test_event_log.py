@@ -2,11 +2,13 @@
 
 import contextlib
 import sqlite3
+from collections import Counter
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from sqlalchemy import Connection, Engine, event
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from sqlalchemy import Connection, Engine, event, text
 
 from retail_pipeline.console.event_log import quick_event_log
 
@@ -65,13 +67,29 @@ def test_no_log_is_left_to_be_written_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("quick", [True, False])
-def test_commits_wait_for_the_disk_only_outside(tmp_path: Path, quick: bool) -> None:
-    from sqlalchemy import create_engine, text
-
-    engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}")
-    with quick_event_log() if quick else contextlib.nullcontext(), engine.connect() as connection:
-        assert connection.execute(text("pragma synchronous")).scalar() == (1 if quick else 2)
-    engine.dispose()
+def test_commits_of_the_log_wait_for_the_disk_only_outside(tmp_path: Path, quick: bool) -> None:
+    with quick_event_log() if quick else contextlib.nullcontext():
+        engine = sqlite_event_log.create_engine(f"sqlite:///{tmp_path / 'a.db'}")
+        with engine.connect() as connection:
+            assert connection.execute(text("pragma synchronous")).scalar() == (1 if quick else 2)
+        engine.dispose()
     with sqlite3.connect(tmp_path / "a.db") as after:
         assert after.execute("pragma synchronous").fetchone() == (2,)
     after.close()
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_file_is_opened_once_inside(tmp_path: Path, quick: bool) -> None:
+    opened: Counter[str] = Counter()
+
+    def note(connection: sqlite3.Connection, _: object) -> None:
+        opened[connection.execute("pragma database_list").fetchone()[2]] += 1
+
+    event.listen(Engine, "connect", note)
+    try:
+        with quick_event_log() if quick else contextlib.nullcontext():
+            materialise(tmp_path)
+    finally:
+        event.remove(Engine, "connect", note)
+    opened.pop("", None)  # what is kept in memory
+    assert (max(opened.values()) <= 2) is quick  # twice where one visit asks within another
