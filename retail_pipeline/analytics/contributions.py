@@ -4,6 +4,7 @@ Amounts are whole numbers (of the smallest unit of money), so that parts add up 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -197,14 +198,14 @@ def _of_dimension(dimension: str, rows: pd.DataFrame, periods: int, season: int 
     table[rows["place"].to_numpy(), np.searchsorted(members, rows["member"].to_numpy())] = rows["amount"].to_numpy()
     judged = surprises(table, season=season) if season else None
     parts = [_of_change(place, table, judged, members, kept) for place in range(1, periods)]
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        return pd.DataFrame()
-    return pd.concat(parts, ignore_index=True).assign(dimension=dimension)
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    return pd.DataFrame(columns).assign(dimension=dimension) if columns and len(columns["place"]) else pd.DataFrame()
 
 
-def _of_change(place: int, table: np.ndarray, judged: Surprises | None, names: np.ndarray, kept: int) -> pd.DataFrame:
-    """One change, of the members that were there before or after it."""
+def _of_change(
+    place: int, table: np.ndarray, judged: Surprises | None, names: np.ndarray, kept: int
+) -> dict[str, np.ndarray]:
+    """One change, of the members that were there before or after it: columns, in the order of ranks."""
     active = np.flatnonzero((table[place] != 0) | (table[place - 1] != 0))
     before, after = table[place - 1, active], table[place, active]
     change, whole = after - before, int(after.sum() - before.sum())
@@ -217,42 +218,40 @@ def _of_change(place: int, table: np.ndarray, judged: Surprises | None, names: n
     rank[in_rank] = np.arange(1, len(active) + 1)
     unlike = np.empty(len(active), dtype=np.int64)
     unlike[np.lexsort((active, -np.abs(np.nan_to_num(excess))))] = np.arange(1, len(active) + 1)
-    frame = pd.DataFrame(
-        {
-            "place": place,
-            "member": names[active],
-            "members": 1,
-            "rank": rank,
-            "before": before,
-            "after": after,
-            "change": change,
-            "whole_change": whole,
-            "share_explained": change / whole if whole else np.nan,
-            "share_before": shares,
-            "expected_change": expected,
-            "excess": excess,
-            "share_of_shift": _shares_of_sign(excess),
-        }
-    )
-    if judged is None:
-        frame = frame.assign(usual_share=np.nan, history=0, surprise=np.nan, p_value=np.nan, habit=np.nan, judged=0)
-    else:
-        frame = frame.assign(
-            usual_share=judged.usual_share[place, active],
-            history=judged.history[place, active],
-            surprise=judged.surprise[place, active],
-            p_value=judged.p_value[place, active],
-            habit=judged.habit[place, active],
-            judged=np.isfinite(judged.p_value[place]).sum(),
-        )
+    unknown = np.full(len(active), np.nan)
+    columns = {
+        "place": np.full(len(active), place),
+        "member": names[active],
+        "members": np.ones(len(active), dtype=np.int64),
+        "rank": rank,
+        "before": before,
+        "after": after,
+        "change": change,
+        "whole_change": np.full(len(active), whole),
+        "share_explained": change / whole if whole else unknown,
+        "share_before": shares,
+        "expected_change": expected,
+        "excess": excess,
+        "share_of_shift": _shares_of_sign(excess),
+        "usual_share": judged.usual_share[place, active] if judged else unknown,
+        "history": judged.history[place, active] if judged else np.zeros(len(active)),
+        "surprise": judged.surprise[place, active] if judged else unknown,
+        "p_value": judged.p_value[place, active] if judged else unknown,
+        "habit": judged.habit[place, active] if judged else unknown,
+        "judged": np.full(len(active), np.isfinite(judged.p_value[place]).sum() if judged else 0),
+    }
     is_kept = (rank <= kept) | (unlike <= kept)
-    if judged is not None and np.isfinite(frame["p_value"]).any():
-        is_kept |= (frame["p_value"] == frame["p_value"].min()).to_numpy()
+    if np.isfinite(columns["p_value"]).any():
+        is_kept |= columns["p_value"] == np.nanmin(columns["p_value"])
     if np.count_nonzero(~is_kept) == 1:
         is_kept[:] = True  # one alone is no sum
-    rest = frame[~is_kept]
-    frame = frame[is_kept].sort_values("rank")
-    return pd.concat([frame, _others(rest)], ignore_index=True) if len(rest) else frame
+    rest = {name: values[~is_kept] for name, values in columns.items()}
+    ranked = in_rank[is_kept[in_rank]]
+    columns = {name: values[ranked] for name, values in columns.items()}
+    if is_kept.all():
+        return columns
+    others = _others(rest)
+    return {name: np.append(values, others.get(name, np.nan)) for name, values in columns.items()}
 
 
 def _shares_of_sign(excess: np.ndarray) -> np.ndarray:
@@ -262,11 +261,17 @@ def _shares_of_sign(excess: np.ndarray) -> np.ndarray:
         return np.where(excess > 0, excess / gained, np.where(excess < 0, excess / lost, np.nan))
 
 
-def _others(rest: pd.DataFrame) -> pd.DataFrame:
-    """All members that are not kept, as one row."""
-    whole = int(rest["whole_change"].iloc[0])
-    sums = rest[["members", "before", "after", "change"]].sum()
-    summed = rest[["share_before", "expected_change", "excess"]].sum(min_count=1)
-    row = {**sums, **summed, "place": rest["place"].iloc[0], "member": OTHERS, "whole_change": whole}
+def _others(rest: dict[str, np.ndarray]) -> dict[str, Any]:
+    """All members that are not kept, as one row; what cannot be told of several is left out."""
+    place, whole = int(rest["place"][0]), int(rest["whole_change"][0])
+    row: dict[str, Any] = {"place": place, "member": OTHERS, "whole_change": whole}
+    row |= {name: int(rest[name].sum()) for name in ("members", "before", "after", "change")}
+    row |= {name: _known_sum(rest[name]) for name in ("share_before", "expected_change", "excess")}
     row["share_explained"] = row["change"] / whole if whole else np.nan
-    return pd.DataFrame([row])
+    return row
+
+
+def _known_sum(values: np.ndarray) -> float:
+    """Of the values that are known, if there are any."""
+    known = values[np.isfinite(values)]
+    return float(known.sum()) if len(known) else np.nan
