@@ -214,8 +214,12 @@ def report(home: Home, period: str | None, text: bool) -> None:
 @click.option("--segment", metavar="NAME", help="Only the customers of this RFM segment, with what to do about them.")
 @click.pass_obj
 def export(home: Home, folder: Path | None, kind: str, tables: tuple[str, ...], segment: str | None) -> None:
-    """Write tables as files: all but raw and meta, or those named [default folder: exports/ in the home]."""
-    from retail_pipeline.console.export import export_segment, export_tables
+    """Write tables as files: all but raw and meta, or those named [default folder: exports/ in the home].
+
+    With all tables come the four csv files that retail analyses usually end in (rfm_analysis, customer_segments,
+    product_associations, sales_forecast) and a summary of the project, one printable page.
+    """
+    from retail_pipeline.console.export import export_classic_files, export_segment, export_summary, export_tables
 
     if segment is not None:
         if tables:
@@ -223,8 +227,13 @@ def export(home: Home, folder: Path | None, kind: str, tables: tuple[str, ...], 
         path, rows = export_segment(home, folder or home.exports, kind, segment)
         console.print(f"{path}  {rows:,} customers", markup=False, highlight=False)
         return
-    for path, rows in export_tables(home, folder or home.exports, kind, tables):
+    written = export_tables(home, folder or home.exports, kind, tables)
+    if not tables:
+        written += export_classic_files(home, folder or home.exports)
+    for path, rows in written:
         console.print(f"{path}  {rows:,} rows", markup=False, highlight=False)
+    if not tables:
+        console.print(f"{export_summary(home, folder or home.exports)}  one page", markup=False, highlight=False)
 
 
 SIMULATE_HELP = """Write a synthetic shop as export files, and the truth behind it into truth/ beside them.

@@ -2,19 +2,22 @@
 
 import contextlib
 from collections.abc import Iterator
-from math import isinf
 from pathlib import Path
 
 import duckdb
 
+from retail_pipeline.console.classic_files import CLASSIC_FILES
+from retail_pipeline.console.workbook import FORMULA_STARTS, write_table, write_workbook
 from retail_pipeline.errors import RetailPipelineError, SelectionError, SnapshotMissingError, WarehouseError
 from retail_pipeline.home import Home
+from retail_pipeline.reports.files import read_rows
+from retail_pipeline.reports.summary import render_summary
 from retail_pipeline.warehouse.bookkeeping import first_row
 from retail_pipeline.warehouse.reader import cannot_open_snapshot
 from retail_pipeline.warehouse.snapshot import current_snapshot
 
 FILE_KINDS = ("csv", "parquet", "xlsx")
-EXCEL_ROWS = 1_048_575
+WORKBOOK, SUMMARY = "tables.xlsx", "project_summary.html"
 LIST_TABLES = ("customers.rfm_scores", "customers.features", "customers.segment_actions")
 SEGMENT_LIST = """
     select
@@ -36,14 +39,13 @@ SEGMENT_LIST = """
     join customers.segment_actions as actions on scores.segment = actions.segment
     left join customers.features as features on scores.customer_id = features.customer_id
 """
-FORMULA_STARTS = "=+-@\t\r\n"
-"""A spreadsheet takes text that begins so for a formula, or looks for one behind it."""
 
 
 def export_tables(home: Home, folder: Path, kind: str, tables: tuple[str, ...]) -> list[tuple[Path, int]]:
     """Write tables to ``<folder>/<schema>.<table>.<kind>``, each file at one stroke.
 
-    In csv and xlsx, text that a spreadsheet would take for a formula gets an apostrophe in front.
+    All tables as xlsx are one workbook, ``tables.xlsx``, with a sheet for each that is not large. In csv and xlsx,
+    text that a spreadsheet would take for a formula gets an apostrophe in front.
 
     Parameters
     ----------
@@ -65,7 +67,31 @@ def export_tables(home: Home, folder: Path, kind: str, tables: tuple[str, ...]) 
     """
     with _published(home, folder) as connection:
         chosen = _choose(connection, tables)
-        return [(_write(connection, name, folder / f"{name}.{kind}", kind)) for name in chosen]
+        if kind == "xlsx" and not tables:
+            return _write_all(connection, chosen, folder / WORKBOOK)
+        return [_write(connection, name, folder / f"{name}.{kind}", kind) for name in chosen]
+
+
+def export_classic_files(home: Home, folder: Path) -> list[tuple[Path, int]]:
+    """Write the four csv files of :mod:`retail_pipeline.console.classic_files` whose tables are published.
+
+    Returns
+    -------
+    The files and their rows.
+
+    Raises
+    ------
+    RetailPipelineError
+        when the snapshot is damaged, or the folder is no folder.
+    """
+    with _published(home, folder) as connection:
+        known = _known_tables(connection)
+        written = []
+        for file in CLASSIC_FILES:
+            if all(table in known for table in file.tables):
+                connection.execute(f"create temp view {file.name} as {file.select}")
+                written.append(_write(connection, file.name, folder / f"{file.name}.csv", "csv"))
+        return written
 
 
 def export_segment(home: Home, folder: Path, kind: str, segment: str) -> tuple[Path, int]:
@@ -104,6 +130,20 @@ def export_segment(home: Home, folder: Path, kind: str, segment: str) -> tuple[P
         return _write(connection, "segment_list", target, kind)
 
 
+def export_summary(home: Home, folder: Path) -> Path:
+    """Write the project's summary, one printable page; returns its path.
+
+    Raises
+    ------
+    RetailPipelineError
+        when the snapshot is damaged, or the folder is no folder.
+    """
+    target = folder / SUMMARY
+    with _published(home, folder) as connection, _at_one_stroke(target) as temporary:
+        temporary.write_text(render_summary(read_rows(connection), _known_tables(connection)), encoding="utf-8")
+    return target
+
+
 @contextlib.contextmanager
 def _published(home: Home, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The snapshot, opened to be written from into a folder, which is made."""
@@ -117,6 +157,12 @@ def _published(home: Home, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         with duckdb.connect(str(snapshot), read_only=True) as connection:
             yield connection
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        reason = str(error).splitlines()[0]
+        raise WarehouseError(
+            f"The snapshot lacks what is asked for ({reason}): another release made it. "
+            "Run 'retail run', then ask again."
+        ) from error
     except duckdb.Error as error:
         raise WarehouseError(cannot_open_snapshot(snapshot, error)) from error
 
@@ -136,60 +182,41 @@ def _known_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _write(connection: duckdb.DuckDBPyConnection, table: str, target: Path, kind: str) -> tuple[Path, int]:
     row = first_row(connection, f"select count(*) from {table}")
-    count = int(row[0]) if row else 0
-    temporary = target.with_name(f".{target.name}")
-    try:
+    with _at_one_stroke(target) as temporary:
         if kind == "xlsx":
-            _write_workbook(connection, table, temporary, count)
+            write_table(connection, table, temporary)
         else:
             columns = "*" if kind == "parquet" else _defused_columns(connection, table)
             options = "format parquet" if kind == "parquet" else "format csv, header"
             name = str(temporary).replace("'", "''")
             connection.execute(f"copy (select {columns} from {table} order by all) to '{name}' ({options})")
+    return target, int(row[0]) if row else 0
+
+
+def _write_all(connection: duckdb.DuckDBPyConnection, tables: tuple[str, ...], target: Path) -> list[tuple[Path, int]]:
+    with _at_one_stroke(target) as temporary:
+        written = write_workbook(connection, tables, temporary)
+    return [(target, sum(rows for _, rows in written))]
+
+
+@contextlib.contextmanager
+def _at_one_stroke(target: Path) -> Iterator[Path]:
+    """A path to write to, which becomes the file when all is written, and is removed when not."""
+    temporary = target.with_name(f".{target.name}")
+    try:
+        yield temporary
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    return target, count
 
 
 def _defused_columns(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     """The columns of a table to select, the text ones so that no value begins as a formula does."""
     columns = []
-    for name, type_, *_ in connection.execute(f"describe {table}").fetchall():
+    for name, type_, *_ in connection.execute(f"from {table} limit 0").description or []:
         column = '"' + name.replace('"', '""') + '"'
-        if type_ == "VARCHAR":
+        if str(type_) == "VARCHAR":
             is_formula = f"{column} <> '' and contains('{FORMULA_STARTS}', left({column}, 1))"
             column = f"case when {is_formula} then concat(chr(39), {column}) else {column} end as {column}"
         columns.append(column)
     return ", ".join(columns)
-
-
-def _write_workbook(connection: duckdb.DuckDBPyConnection, table: str, target: Path, count: int) -> None:
-    import xlsxwriter
-
-    if count > EXCEL_ROWS:
-        raise RetailPipelineError(
-            f"{table} has {count:,} rows, a worksheet holds {EXCEL_ROWS:,}. Export it as csv or parquet."
-        )
-    options = {
-        "constant_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "nan_inf_to_errors": True,
-    }
-    with xlsxwriter.Workbook(str(target), {**options, "default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
-        sheet = book.add_worksheet(table[:31])
-        result = connection.execute(f"from {table} order by all")
-        sheet.write_row(0, 0, [column[0] for column in result.description or []])
-        place = 0
-        while rows := result.fetchmany(10_000):
-            for row in rows:
-                place += 1
-                sheet.write_row(place, 0, [_cell(value) for value in row])
-
-
-def _cell(value: object) -> object:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else value
-    if isinstance(text, float) and isinf(text):
-        return str(text)  # a worksheet knows no infinity
-    return f"'{text}" if isinstance(text, str) and text.startswith(tuple(FORMULA_STARTS)) else text

@@ -41,16 +41,17 @@ class Chart:
 
 def render_page(contents: Contents) -> str:
     """The HTML of a report."""
-    return _environment().get_template("report.html.j2").render(**_context(contents), charts=_charts(contents))
+    return environment().get_template("report.html.j2").render(**_context(contents), charts=_charts(contents))
 
 
 def render_markdown(contents: Contents) -> str:
     """The report's figures and sentences as Markdown."""
-    return _environment().get_template("report.md.j2").render(**_context(contents))
+    return environment().get_template("report.md.j2").render(**_context(contents))
 
 
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """What renders the templates of this package."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
