@@ -629,6 +629,23 @@ class PredictionSettings(_Section):
     )
 
 
+class EarlyWarningSettings(_Section):
+    """Of which customers whose risk rose the list tells."""
+
+    customers: int = Field(100, ge=1, le=100_000, description="customers on the list, at most, by value at stake")
+    top_share: Share = Field(0.2, gt=0, description="so many customers are valuable, by what they spent so far [share]")
+    days_before: int = Field(30, ge=1, le=366, description="risks are compared with those of so many days ago [days]")
+    least_rise: Share = Field(0.05, gt=0, description="a risk has to rise by so much to be told of [0 to 1]")
+    horizon_days: int | None = Field(
+        None,
+        ge=1,
+        le=3_650,
+        description="the time in which no order is the risk, or the nearest that has a model; that after which "
+        "customers count as gone if not set [days]",
+    )
+    calls: int = Field(10, ge=0, description="so many customers are to be called in person, those with most at stake")
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -711,6 +728,7 @@ class Settings(BaseSettings):
     clv: ClvSettings = ClvSettings()
     recommendations: RecommendationSettings = RecommendationSettings()
     prediction: PredictionSettings = PredictionSettings()
+    early_warning: EarlyWarningSettings = EarlyWarningSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

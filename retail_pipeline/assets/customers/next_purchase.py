@@ -35,17 +35,23 @@ class Scored:
     probabilities: "np.ndarray[Any, np.dtype[np.float64]]"
 
 
-def _score(warehouse: Warehouse) -> Scored | None:
-    """Score today's customers; None where no model serves or nobody is there."""
+def probabilities(
+    fitted: Fitted, values: "np.ndarray[Any, np.dtype[np.float64]]"
+) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Of an order within each horizon that has a model, not falling; shape (customers, horizons)."""
     import numpy as np
 
+    return rising(np.column_stack([task.model().probabilities(values) for task in fitted.served]))
+
+
+def _score(warehouse: Warehouse) -> Scored | None:
+    """Score today's customers; None where no model serves or nobody is there."""
     fitted = current(warehouse, warehouse.value(f"select min(saved_model) from {CHAMPIONS}"), CHAMPIONS)
     frame = warehouse.read("from customers.features order by customer_id")
     if fitted is None or not fitted.served or frame.empty:
         return None
     values = matrix(frame)
-    told = np.column_stack([task.model().probabilities(values) for task in fitted.served])
-    return Scored(fitted, frame["customer_id"], frame["as_of"].iloc[0], values, rising(told))
+    return Scored(fitted, frame["customer_id"], frame["as_of"].iloc[0], values, probabilities(fitted, values))
 
 
 def _make_next(warehouse: Warehouse) -> "pd.DataFrame":

@@ -33,6 +33,14 @@ RISKS = (
     f"select * replace (1 - probability as probability), horizon_days = 60 as is_churn_horizon, "
     f"case when probability <= 0.3 then 'high' else 'medium' end as risk_band, 'why' as top_reasons from ({ROWS})"
 )
+WARNED = (
+    "select 1 as rank, customer_id, 'At Risk' as segment, 60 as horizon_days, 1 - 60 / 100 as risk, "
+    "0.25::double as risk_before, 1 - 60 / 100 - 0.25::double as rise, 'why' as reason, "
+    "(1 - 60 / 100 - 0.25::double) * 80::double as value_at_stake, 80::double as value_if_staying, "
+    "48::double as expected_value, total_spend as historic_value, as_of - recency_days::integer as last_order_date, "
+    "30 as usual_gap_days, 'Pen' as favourite_product, 'call' as action_kind, 'call them' as action, "
+    "'xgboost' as model, as_of - 30 as before, as_of from customers.features where customer_id = '200'"
+)
 TOLD = {
     "models.champions": CHAMPION,
     "models.metrics": MEASURED,
@@ -41,6 +49,7 @@ TOLD = {
     "models.drift": DRIFTED,
     "customers.next_purchase": PURCHASES,
     "customers.churn_risk": RISKS,
+    "decisions.early_warning": WARNED,
 }
 """By table its right rows."""
 
@@ -117,4 +126,23 @@ CORRUPTIONS: dict[str, list[str]] = {
     "customers.churn_risk:bands_follow_the_settings": _changed(
         "customers.churn_risk", "risk_band = 'low'", "top_reasons = ''", "is_churn_horizon = true", "probability = null"
     ),
+    "decisions.early_warning:risks_are_those_told_of_customers": _changed(
+        "decisions.early_warning",
+        *("risk = risk + 1e-9", "model = 'btyd'", "horizon_days = 30", "historic_value = historic_value + 0.0001"),
+        *("as_of = as_of + 1", "customer_id = 'stranger'"),
+    ),
+    "decisions.early_warning:stakes_follow_from_risks": [
+        *_changed(
+            "decisions.early_warning",
+            *("rank = 2", "rise = rise + 1e-9", "risk_before = 1.1", "risk_before = null", "before = as_of - 29"),
+            *("value_at_stake = value_at_stake + 1e-9", "value_at_stake = 0, value_if_staying = 0", "reason = ''"),
+            *("value_at_stake = 'inf', value_if_staying = 'inf'", "action_kind = 'pray'", "action = null"),
+            "risk_before = risk - 0.04, rise = risk - (risk - 0.04), value_at_stake = (risk - (risk - 0.04)) * 80",
+            "last_order_date = as_of",
+        ),
+        _right(
+            f"insert into decisions.early_warning by name select * replace (2 as rank, 'x' as customer_id, "
+            f"value_at_stake * 2 as value_at_stake, value_if_staying * 2 as value_if_staying) from ({WARNED})"
+        ),
+    ],
 }

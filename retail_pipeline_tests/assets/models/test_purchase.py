@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from retail_pipeline.analytics.prediction import trees
-from retail_pipeline.analytics.prediction.matrix import FEATURES, column
+from retail_pipeline.analytics.prediction.matrix import FEATURES, column, matrix
 from retail_pipeline.analytics.prediction.purchase_models import BASELINES, CANDIDATES
 from retail_pipeline.assets.customers import next_purchase
+from retail_pipeline.assets.decisions import early_warning
 from retail_pipeline.assets.frame_assets import build_frame_table
 from retail_pipeline.assets.models import purchase
 from retail_pipeline.assets.models.purchase_labels import (
@@ -39,6 +40,9 @@ from retail_pipeline.assets.models.purchase_training import (
 from retail_pipeline.definitions import CHECKS
 from retail_pipeline.errors import ModelError
 from retail_pipeline.home import Home
+from retail_pipeline.reports.contents import RULES
+from retail_pipeline.reports.files import read_rows
+from retail_pipeline.reports.sentences import write_sentences
 from retail_pipeline.saved_models import load_model
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.models.test_btyd import DAYS, FIRST, orders
@@ -47,11 +51,13 @@ from retail_pipeline_tests.stores import canonical, opened, write_drop
 from retail_pipeline_tests.tables import build_tables
 
 SETTINGS = (
+    "[clv]\nleast_customers = 300\n"
     "[prediction]\nhorizon_days = [14, 30]\nchurn_days = 30\nleast_customers = 300\ncutoffs = 2\n"
     "most_training_cutoffs = 3\n"
 )
 AS_OF = FIRST + timedelta(days=DAYS)
-TABLES = (*purchase.TABLES, *next_purchase.TABLES)
+TABLES = (*purchase.TABLES, *next_purchase.TABLES, early_warning.TABLE)
+BESIDE = ("customers.rfm_scores", "models.btyd_parameters", "customers.lifetime_value")
 
 
 def store_of(home: Home, settings: str = SETTINGS) -> None:
@@ -63,7 +69,7 @@ def store_of(home: Home, settings: str = SETTINGS) -> None:
     ]
     write_drop(home, "all.csv", canonical(lines))
     with opened(home) as warehouse:
-        build_tables(warehouse, ["core", *TO_FEATURES])
+        build_tables(warehouse, ["core", *TO_FEATURES, *BESIDE])
 
 
 def build(warehouse: Warehouse, *, training: bool = False) -> None:
@@ -330,6 +336,112 @@ def test_a_changed_model_is_refused_and_trained_anew(changing: Warehouse) -> Non
     assert "refused" in saved.notes["reason"]
 
 
+def warnings(warehouse: Warehouse) -> list[dict[str, Any]]:
+    return rows_of(warehouse, "from decisions.early_warning order by rank")
+
+
+def test_the_risk_a_month_ago_is_what_the_same_models_say_of_a_store_that_ends_then(
+    trained: Warehouse, home: Home
+) -> None:
+    before = AS_OF - timedelta(days=30)
+    lines = [line for line in closed_for(0, 0) if str(line[1]) < str(before)]
+    closing = ["closing", f"{before - timedelta(days=1)} 12:00:00", "", "P", "Pen", 1, 5, "France"]
+    opened_store(home, [*lines, closing], SETTINGS)
+    fitted = fitting_models(trained)
+    assert fitted
+    with opened(home) as warehouse:
+        frame = warehouse.read("from customers.features order by customer_id")
+    risks = 1 - next_purchase.probabilities(fitted, matrix(frame))[:, 1]
+    expected = dict(zip(frame["customer_id"], risks.tolist(), strict=True))
+    rows = warnings(trained)
+    assert len(rows) > 5
+    for row in rows:
+        assert (row["before"], row["horizon_days"]) == (before, 30)
+        assert row["risk_before"] == expected[row["customer_id"]]
+
+
+def test_warned_of_are_those_who_spent_most(trained: Warehouse) -> None:
+    spent: dict[str, float] = {}
+    for customer, _, amount in orders():
+        spent[customer] = spent.get(customer, 0) + amount
+    best = sorted(spent.values(), reverse=True)[: -(-len(spent) // 5) + 1]
+    assert all(float(row["historic_value"]) == pytest.approx(spent[row["customer_id"]]) for row in warnings(trained))
+    assert min(float(row["historic_value"]) for row in warnings(trained)) >= best[-1] - 0.001
+
+
+def test_what_is_at_stake_by_hand(trained: Warehouse) -> None:
+    history: dict[str, list[tuple[date, float]]] = {}
+    for customer, day, amount in orders():
+        history.setdefault(customer, []).append((day, amount))
+    values = {
+        row["customer_id"]: row["expected_value"]
+        for row in rows_of(trained, "from customers.lifetime_value where horizon_days = 30")
+    }
+    capped = 0
+    for row in warnings(trained):
+        bought = history[row["customer_id"]]
+        span = (max(bought)[0] - min(bought)[0]).days
+        pace = sum(amount for _, amount in bought) * 30 / max(span, 30)
+        given = values[row["customer_id"]] / (1 - row["risk"])
+        capped += pace < given
+        assert row["expected_value"] == values[row["customer_id"]]
+        assert row["value_if_staying"] == pytest.approx(min(pace, given))
+        assert row["value_at_stake"] == pytest.approx((row["risk"] - row["risk_before"]) * min(pace, given))
+        assert row["last_order_date"] == max(bought)[0]
+        assert row["favourite_product"] == "Pen"
+    assert 0 < capped < len(warnings(trained))
+
+
+def test_the_first_are_to_be_called_and_every_one_has_a_reason(trained: Warehouse) -> None:
+    rows = warnings(trained)
+    assert [row["rank"] for row in rows if row["action_kind"] == "call"] == list(range(1, min(len(rows), 10) + 1))
+    assert all("was" in row["reason"] for row in rows)
+
+
+def test_the_warning_is_said_in_a_sentence(trained: Warehouse) -> None:
+    rules = [rule for rule in RULES if rule.name == "early_warning"]
+    (said,) = write_sentences(rules, None, read_rows(trained.connection))
+    stake = round(sum(row["value_at_stake"] for row in warnings(trained)))
+    assert f"has risen for {len(warnings(trained))} valuable customers since {AS_OF - timedelta(days=30)}" in said.text
+    assert "within 30 days" in said.text
+    assert f"{stake:,} is at stake" in said.text
+
+
+def test_the_list_is_as_long_as_asked_for_and_the_first_stay_the_first(changing: Warehouse) -> None:
+    before = warnings(changing)
+    settings = changing.settings
+    changing.settings = settings.model_copy(
+        update={"early_warning": settings.early_warning.model_copy(update={"customers": 3, "calls": 1})}
+    )
+    try:
+        build_frame_table(changing, early_warning.TABLE)
+        rows = warnings(changing)
+        assert [row["customer_id"] for row in rows] == [row["customer_id"] for row in before[:3]]
+        assert [row["action_kind"] == "call" for row in rows] == [True, False, False]
+    finally:
+        changing.settings = settings
+        build_frame_table(changing, early_warning.TABLE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"days_before": 366}, f"the history begins on {FIRST}, less than early_warning.days_before = 366 days ago"),
+        ({"least_rise": 1.0}, "of no valuable customer did the risk rise by early_warning.least_rise = 1.0 since"),
+    ],
+)
+def test_an_empty_list_says_why(changing: Warehouse, changed: dict[str, Any], why: str) -> None:
+    settings = changing.settings
+    changing.settings = settings.model_copy(update={"early_warning": settings.early_warning.model_copy(update=changed)})
+    try:
+        build_frame_table(changing, early_warning.TABLE)
+        assert warnings(changing) == []
+        assert early_warning.TABLE.tell(changing)["empty_because"].startswith(why)
+    finally:
+        changing.settings = settings
+        build_frame_table(changing, early_warning.TABLE)
+
+
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
@@ -348,6 +460,9 @@ def test_too_little_data_is_told_and_nobody_is_scored(built: Home, home: Home, c
         assert why in [row["reason"] for row in champions(warehouse)]
         assert [row["model"] for row in champions(warehouse)] == [None, None]
         assert warehouse.count("customers.next_purchase") == warehouse.count("models.metrics") == 0
+        assert warehouse.count("decisions.early_warning") == 0
+        told = early_warning.TABLE.tell(warehouse)
+        assert told == {"empty_because": "no model of purchases serves: models.champions says why"}
 
 
 def test_history_that_has_become_long_enough_is_learned_from(trained: Warehouse, changing: Warehouse) -> None:
