@@ -182,7 +182,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 HorizonDays = Annotated[
     tuple[Annotated[int, Field(gt=0, le=3_650)], ...], BeforeValidator(_list_of_days), AfterValidator(_rising_days)
 ]
-RiskBands = Annotated[tuple[Share, Share], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
+OddsRatio = Annotated[float, Field(gt=0, le=1_000)]
+RiskBands = Annotated[tuple[OddsRatio, OddsRatio], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
 FourThresholds = Annotated[
     tuple[float, float, float, float], BeforeValidator(_split_text), AfterValidator(_strictly_rising)
 ]
@@ -624,8 +625,14 @@ class PredictionSettings(_Section):
     )
     contact_cost: float = Field(1.0, gt=0, description="what it costs to contact a customer [any unit of money]")
     contact_value: float = Field(3.0, gt=0, description="what an order of a contacted customer brings [the same unit]")
+    drift_days: int = Field(
+        30,
+        ge=1,
+        description="customers who have drifted ask for a training so many days of data after the last one [days]",
+    )
     risk_bands: RiskBands = Field(
-        (0.4, 0.7), description="probabilities of leaving from which the risk is medium, and high"
+        (0.5, 2.0),
+        description="odds of leaving, in those of all customers, from which the risk is medium, and high [ratio]",
     )
 
 

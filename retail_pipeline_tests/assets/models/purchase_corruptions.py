@@ -3,7 +3,8 @@
 CHAMPION = (
     "select 'purchase_30d' as task, 30 as horizon_days, false as is_churn_horizon, 'xgboost' as model, "
     "'it beats all' as reason, false as is_baseline, date '2024-06-30' as learned_until, "
-    "date '2024-05-31' as latest_cutoff, date '2024-05-31' as test_cutoff, 0.4 as contact_from, 'x' as data_hash, "
+    "date '2024-05-31' as latest_cutoff, date '2024-05-31' as test_cutoff, 0.4 as contact_from, "
+    "0.5::double as base_rate, 'x' as data_hash, "
     "'abc' as saved_model"
 )
 MEASURED = (
@@ -21,8 +22,8 @@ WEIGHTS = (
     "method, 0.2 as value from (values ('shap'), ('permutation')) as methods(method)"
 )
 DRIFTED = (
-    "select 'purchase_30d' as task, 'recency_days' as feature, 0.1 as psi, date '2024-05-31' as reference_cutoff, "
-    "date '2024-06-30' as as_of, 30 as label_delay_days"
+    "select 'purchase_30d' as task, 'recency_days' as feature, 0.1 as psi, true as asks, "
+    "date '2024-05-31' as reference_cutoff, date '2024-06-30' as as_of, 30 as label_delay_days"
 )
 ROWS = (
     "select features.customer_id, horizon_days, horizon_days / 100 as probability, 'xgboost' as model, as_of "
@@ -78,7 +79,13 @@ CORRUPTIONS: dict[str, list[str]] = {
     **{f"{table}:key_is_unique": [_twice(table)] for table in TOLD},
     "models.champions:outcomes_were_known": _changed(
         "models.champions",
-        *("learned_until = latest_cutoff + 29", "test_cutoff = test_cutoff + 1", "model = null", "reason = null"),
+        *(
+            "base_rate = null",
+            "learned_until = latest_cutoff + 29",
+            "test_cutoff = test_cutoff + 1",
+            "model = null",
+            "reason = null",
+        ),
         *("contact_from = 2", "is_baseline = true", "latest_cutoff = null"),
     ),
     "models.metrics:champions_stand_beside_baselines": [
@@ -123,9 +130,13 @@ CORRUPTIONS: dict[str, list[str]] = {
         _right("delete from customers.churn_risk where customer_id = '200'"),
         _right("delete from customers.next_purchase where customer_id = '200'"),
     ],
-    "customers.churn_risk:bands_follow_the_settings": _changed(
-        "customers.churn_risk", "risk_band = 'low'", "top_reasons = ''", "is_churn_horizon = true", "probability = null"
-    ),
+    "customers.churn_risk:bands_follow_the_settings": [
+        *_changed(
+            "customers.churn_risk",
+            *("risk_band = 'low'", "top_reasons = ''", "is_churn_horizon = true", "probability = null"),
+        ),
+        *_changed("models.champions", "base_rate = 0.1", "base_rate = 0.9"),
+    ],
     "decisions.early_warning:risks_are_those_told_of_customers": _changed(
         "decisions.early_warning",
         *("risk = risk + 1e-9", "model = 'btyd'", "horizon_days = 30", "historic_value = historic_value + 0.0001"),

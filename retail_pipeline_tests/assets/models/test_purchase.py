@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from retail_pipeline.analytics.prediction import trees
+from retail_pipeline.analytics.prediction.drift import NOTABLE
 from retail_pipeline.analytics.prediction.matrix import FEATURES, column, matrix
 from retail_pipeline.analytics.prediction.purchase_models import BASELINES, CANDIDATES
 from retail_pipeline.assets.customers import next_purchase
@@ -32,8 +33,11 @@ from retail_pipeline.assets.models.purchase_training import (
     SUBJECT,
     Fitted,
     Task,
+    _drifted,
     _train_task,
+    drifts,
     fitting_models,
+    folds_of,
     train_models,
     usable,
 )
@@ -43,7 +47,7 @@ from retail_pipeline.home import Home
 from retail_pipeline.reports.contents import RULES
 from retail_pipeline.reports.files import read_rows
 from retail_pipeline.reports.sentences import write_sentences
-from retail_pipeline.saved_models import load_model
+from retail_pipeline.saved_models import load_model, save_model
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.models.test_btyd import DAYS, FIRST, orders
 from retail_pipeline_tests.assets.store_tables import TO_FEATURES, one_row, rows_of
@@ -57,7 +61,8 @@ SETTINGS = (
 )
 AS_OF = FIRST + timedelta(days=DAYS)
 TABLES = (*purchase.TABLES, *next_purchase.TABLES, early_warning.TABLE)
-BESIDE = ("customers.rfm_scores", "models.btyd_parameters", "customers.lifetime_value")
+SALES = ("sales.order_days", "sales.period_figures", "sales.daily")
+BESIDE = (*SALES, "customers.rfm_scores", "models.btyd_parameters", "customers.lifetime_value")
 
 
 def store_of(home: Home, settings: str = SETTINGS) -> None:
@@ -230,6 +235,99 @@ def test_the_gap_that_nine_of_ten_repeat_orders_stay_under(states: duckdb.DuckDB
     )  # gaps of 1 to 10 days
     found = states.execute(GAP, {"as_of": date(2024, 3, 1), "share": 0.9}).fetchone()
     assert found == (9,)
+
+
+@pytest.mark.parametrize(("last_line", "known"), [("12:00:00", DAYS), ("11:59:59", DAYS - 1), ("12:00:01", DAYS)])
+def test_a_day_that_the_data_end_in_the_middle_of_is_no_outcome(home: Home, last_line: str, known: int) -> None:
+    """On each of the days before the last line is of 12:00."""
+    opened_store(home, [*closed_for(1, DAYS - 1), last_day_line(last_line)], SETTINGS)
+    with opened(home) as warehouse:
+        there = reach(warehouse)
+        assert there.as_of == FIRST + timedelta(days=known)
+        assert there.days == known
+        for days in (14, 30):
+            folds = folds_of(warehouse.settings, there, days)
+            assert folds[-1].cutoff == FIRST + timedelta(days=known - days)
+        assert warehouse.value("select max(as_of) from customers.features") == AS_OF  # what is known is used
+
+
+def test_a_day_before_which_all_is_asked_for_is_whole(home: Home) -> None:
+    lines = [*closed_for(1, DAYS - 1), last_day_line("09:00:00")]
+    opened_store(home, lines, f"[core]\nas_of = {AS_OF - timedelta(days=1)}\n{SETTINGS}")
+    with opened(home) as warehouse:
+        assert reach(warehouse).as_of == AS_OF - timedelta(days=1)
+
+
+def last_day_line(time: str) -> list[object]:
+    return ["last", f"{AS_OF - timedelta(days=1)} {time}", "closing", "P", "Pen", 1, 5, "France"]
+
+
+def drifted(warehouse: Warehouse, feature: str, days_ago: int) -> Fitted:
+    """The models as if the last training were so long ago, and its customers had had another value of a feature."""
+    fitted = fitting_models(warehouse)
+    assert fitted
+    far = {feature: {"bounds": [-5.0], "shares": [1.0, 0.0, 0.0]}}
+    (first, second) = fitted.tasks
+    tasks = (first, replace(second, told={**second.told, "reference": far}))
+    return replace(fitted, notes={**fitted.notes, "data_until": str(AS_OF - timedelta(days=days_ago))}, tasks=tasks)
+
+
+@pytest.mark.parametrize(
+    ("feature", "days_ago", "asks"),
+    [
+        *(("recency_days", 30, True), ("recency_days", 29, False), ("recency_days", 400, True)),
+        *(("probability", 30, True), ("tenure_days", 400, False), ("orders", 400, False)),
+    ],
+)
+def test_drift_asks_for_a_training_but_not_soon_after_one_nor_for_what_grows_by_itself(
+    trained: Warehouse, feature: str, days_ago: int, asks: bool
+) -> None:
+    told = _drifted(trained, reach(trained), drifted(trained, feature, days_ago))
+    assert (told != "") == asks
+    if asks:
+        assert told.startswith(f"customers have drifted: {feature} has an index of ")
+        assert told.endswith(" for purchase_30d")
+
+
+def test_customers_as_before_ask_for_nothing(trained: Warehouse) -> None:
+    fitted = fitting_models(trained)
+    assert fitted
+    long_ago = replace(fitted, notes={**fitted.notes, "data_until": str(FIRST)})
+    rows = [row for row in drifts(trained, fitted) if row["asks"]]
+    assert {row["task"] for row in rows} == {"purchase_14d", "purchase_30d"}
+    assert (_drifted(trained, reach(trained), long_ago) == "") == (max(row["psi"] for row in rows) <= NOTABLE)
+
+
+def test_a_run_after_a_drift_trains_once(changing: Warehouse, built: Home) -> None:
+    saved = load_model(changing.home.models / SUBJECT)
+    assert saved
+    told = drifted(changing, "recency_days", 40)
+    numbers = {**saved.numbers, "tasks": {str(task.horizon_days): task.told for task in told.tasks}}
+    save_model(changing.home.models / SUBJECT, numbers, {}, told.notes)
+    there = reach(changing)
+    build(changing)
+    after = load_model(changing.home.models / SUBJECT)
+    assert after
+    assert after.notes["reason"].startswith("customers have drifted: recency_days")
+    assert after.notes["data_until"] == str(AS_OF)
+    assert usable(changing, there)[1] == ""  # though what they learned from is as far away as before
+    build(changing)
+    again = load_model(changing.home.models / SUBJECT)
+    assert again == after
+    shutil.rmtree(changing.home.models)
+    shutil.copytree(built.models, changing.home.models)
+    build(changing)
+
+
+def test_a_customer_like_all_is_at_medium_risk_whatever_the_horizon(trained: Warehouse) -> None:
+    for row in champions(trained):
+        rows = rows_of(trained, "from customers.churn_risk where horizon_days = $days", {"days": row["horizon_days"]})
+        base = (1 - row["base_rate"]) / row["base_rate"]
+        for risk in rows:
+            odds = risk["probability"] / (1 - risk["probability"]) / base
+            expected = "high" if odds >= 2 else "medium" if odds >= 0.5 else "low"
+            assert risk["risk_band"] == expected or min(abs(odds - 2), abs(odds - 0.5)) < 1e-9
+        assert {risk["risk_band"] for risk in rows} == {"low", "medium", "high"}
 
 
 def test_the_gap_can_be_set(trained: Warehouse) -> None:
@@ -499,7 +597,7 @@ def opened_store(home: Home, lines: list[list[object]], settings: str) -> Home:
     home.settings_file.write_text(settings)
     write_drop(home, "all.csv", canonical(lines))
     with opened(home) as warehouse:
-        build_tables(warehouse, ["core", *TO_FEATURES])
+        build_tables(warehouse, ["core", *TO_FEATURES, *SALES])
     return home
 
 
