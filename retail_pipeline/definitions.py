@@ -19,7 +19,7 @@ from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value, next_purchase
 from retail_pipeline.assets.decisions import checks as decisions_checks
-from retail_pipeline.assets.decisions import insights, reports
+from retail_pipeline.assets.decisions import early_warning, insights, reports
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
 from retail_pipeline.assets.models import btyd, purchase, purchase_checks
 from retail_pipeline.assets.models import checks as models_checks
@@ -70,6 +70,7 @@ FRAME_TABLES: list[FrameTable] = [
     lifetime_value.TABLE,
     *purchase.TABLES,
     *next_purchase.TABLES,
+    early_warning.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]

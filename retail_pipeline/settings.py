@@ -182,7 +182,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 HorizonDays = Annotated[
     tuple[Annotated[int, Field(gt=0, le=3_650)], ...], BeforeValidator(_list_of_days), AfterValidator(_rising_days)
 ]
-RiskBands = Annotated[tuple[Share, Share], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
+OddsRatio = Annotated[float, Field(gt=0, le=1_000)]
+RiskBands = Annotated[tuple[OddsRatio, OddsRatio], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
 FourThresholds = Annotated[
     tuple[float, float, float, float], BeforeValidator(_split_text), AfterValidator(_strictly_rising)
 ]
@@ -624,9 +625,32 @@ class PredictionSettings(_Section):
     )
     contact_cost: float = Field(1.0, gt=0, description="what it costs to contact a customer [any unit of money]")
     contact_value: float = Field(3.0, gt=0, description="what an order of a contacted customer brings [the same unit]")
-    risk_bands: RiskBands = Field(
-        (0.4, 0.7), description="probabilities of leaving from which the risk is medium, and high"
+    drift_days: int = Field(
+        30,
+        ge=1,
+        description="customers who have drifted ask for a training so many days of data after the last one [days]",
     )
+    risk_bands: RiskBands = Field(
+        (0.5, 2.0),
+        description="odds of leaving, in those of all customers, from which the risk is medium, and high [ratio]",
+    )
+
+
+class EarlyWarningSettings(_Section):
+    """Of which customers whose risk rose the list tells."""
+
+    customers: int = Field(100, ge=1, le=100_000, description="customers on the list, at most, by value at stake")
+    top_share: Share = Field(0.2, gt=0, description="so many customers are valuable, by what they spent so far [share]")
+    days_before: int = Field(30, ge=1, le=366, description="risks are compared with those of so many days ago [days]")
+    least_rise: Share = Field(0.05, gt=0, description="a risk has to rise by so much to be told of [0 to 1]")
+    horizon_days: int | None = Field(
+        None,
+        ge=1,
+        le=3_650,
+        description="the time in which no order is the risk, or the nearest that has a model; that after which "
+        "customers count as gone if not set [days]",
+    )
+    calls: int = Field(10, ge=0, description="so many customers are to be called in person, those with most at stake")
 
 
 class QualitySettings(_Section):
@@ -711,6 +735,7 @@ class Settings(BaseSettings):
     clv: ClvSettings = ClvSettings()
     recommendations: RecommendationSettings = RecommendationSettings()
     prediction: PredictionSettings = PredictionSettings()
+    early_warning: EarlyWarningSettings = EarlyWarningSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from retail_pipeline.analytics.prediction import drift
-from retail_pipeline.analytics.prediction.matrix import column, matrix
 from retail_pipeline.analytics.prediction.purchase_models import BASELINES
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.assets.models import model_card, purchase_training
@@ -23,6 +21,7 @@ from retail_pipeline.assets.models.purchase_training import (
     Fitted,
     Task,
     current,
+    drifts,
     made_by,
     too_little,
     train_models,
@@ -77,6 +76,7 @@ def _champion_row(fitted: Fitted, task: Task) -> dict[str, Any]:
         "latest_cutoff": task.told["learned_from"][-1],
         "test_cutoff": task.told["test_cutoff"],
         "contact_from": task.told["threshold"],
+        "base_rate": task.told["base_rate"],
         "data_hash": task.told["data_hash"],
     }
 
@@ -124,25 +124,8 @@ def _make_importance(warehouse: Warehouse) -> "pd.DataFrame":
 
 def _make_drift(warehouse: Warehouse) -> "pd.DataFrame":
     """How far today's customers are from those that the champions were calibrated on."""
-    served = _served(warehouse)
-    values = matrix(warehouse.read("from customers.features order by customer_id")) if served else None
-    as_of = warehouse.value("select max(as_of) from customers.features")
-    rows = []
-    for task in served:
-        assert values is not None
-        for name, told in task.told["reference"].items():
-            now = task.model().probabilities(values) if name == "probability" else column(values, name)
-            rows.append(
-                {
-                    "task": task.name,
-                    "feature": name,
-                    "psi": drift.psi(told, now),
-                    "reference_cutoff": task.told["learned_from"][-1],
-                    "as_of": as_of,
-                    "label_delay_days": task.horizon_days,
-                }
-            )
-    return _frame(DRIFT_TABLE, rows)
+    fitted = current(warehouse, _told_model(warehouse), CHAMPIONS)
+    return _frame(DRIFT_TABLE, drifts(warehouse, fitted) if fitted else [])
 
 
 def _frame(table: FrameTable, rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
@@ -213,15 +196,17 @@ _READS = (purchase_training, model_card, *CODE)
 CHAMPIONS_TABLE = FrameTable(
     name=CHAMPIONS,
     row="a time to come, with the model that says who orders in it, and why that one; or why there is none",
-    about="From the last training: 'retail train', weekly, or when settings or code have changed. Models are tried on "
-    "prediction.cutoffs days, prediction.step_days apart, the last of which is the test: each is fitted to earlier "
-    "cut-offs whose horizon had ended by that day, and calibrated on the latest of these. The champion is chosen on "
-    "the cut-offs before the test by log-loss: of the candidates not worse than the best beyond noise (97.5 % of "
-    "draws of customers) the plainest, if it beats both baselines beyond noise; else the best baseline serves. "
-    "A training makes a challenger, which takes over only if its log-loss on the test cut-off is lower, both of them "
-    "fitted without it; until an outcome is known that the serving model has not learned from, that stays, unless the "
-    "orders it learned from have changed. is_churn_horizon marks the gap that 90 % of repeat orders stay under, or "
-    "prediction.churn_days. Models and their card are in models/purchase/ in the home.",
+    about="From the last training: 'retail train', weekly, when settings or code have changed, or when customers have "
+    "drifted (models.drift) and the last training is prediction.drift_days of data ago. A last day that the data end "
+    "in the middle of (sales.daily) counts in no outcome. Models are tried on prediction.cutoffs days, "
+    "prediction.step_days apart, the last of which is the test: each is fitted to earlier cut-offs whose horizon had "
+    "ended by that day, and calibrated on the latest of these. The champion is chosen on the cut-offs before the test "
+    "by log-loss: of the candidates not worse than the best beyond noise (97.5 % of draws of customers) the plainest, "
+    "if it beats both baselines beyond noise; else the best baseline serves. A training makes a challenger, which "
+    "takes over only if its log-loss on the test cut-off is lower, both of them fitted without it; until an outcome "
+    "is known that the serving model has not learned from, that stays, unless the orders it learned from have "
+    "changed. is_churn_horizon marks the gap that 90 % of repeat orders stay under, or prediction.churn_days. Models "
+    "and their card are in models/purchase/ in the home.",
     key=("task",),
     columns={
         "task": _TASK,
@@ -234,6 +219,11 @@ CHAMPIONS_TABLE = FrameTable(
         "latest_cutoff": ("date", "the latest cut-off it learned from and is calibrated on [store time]"),
         "test_cutoff": ("date", "the day from which its kind was judged last [store time]"),
         "contact_from": ("double", "probability from which contacting customers pays best, on validation [0 to 1]"),
+        "base_rate": (
+            "double",
+            "share of customers who ordered within the horizon from latest_cutoff on, which risk bands stand against "
+            "[0 to 1]",
+        ),
         "data_hash": ("varchar", "a hash of all orders as known then"),
         "saved_model": ("varchar", "a hash of the models, which is the folder in models/purchase/"),
     },
@@ -326,12 +316,14 @@ DRIFT_TABLE = FrameTable(
     row="a feature of weight, or the probability, and how far today's customers are from those of the training",
     about="The population stability index over tenths of the customers of the latest cut-off that the champion "
     "learned from: below 0.1 the same, above 0.25 others than before. It needs no outcome; how right today's "
-    "predictions are is known only label_delay_days later.",
+    "predictions are is known only label_delay_days later. An index above 0.25 of a feature that asks leads to a "
+    "training, if the last one is prediction.drift_days of data ago.",
     key=("task", "feature"),
     columns={
         "task": _TASK,
         "feature": ("varchar", "the feature, or 'probability' for what is predicted"),
         "psi": ("double", "population stability index"),
+        "asks": ("boolean", "whether it may ask for a training: not what grows with the shop's age, as tenure"),
         "reference_cutoff": ("date", "the cut-off compared with [store time]"),
         "as_of": ("date", "the day of today's customers [store time]"),
         "label_delay_days": ("bigint", "days until the outcome of today's predictions is known [days]"),

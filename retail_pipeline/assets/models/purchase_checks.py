@@ -35,6 +35,7 @@ CHECKS: list[TableCheck] = [
                 else latest_cutoff + horizon_days::integer <= learned_until
                     and test_cutoff + horizon_days::integer <= learned_until
                     and contact_from between 0 and 1
+                    and base_rate between 0 and 1
                     and is_baseline = (model in ('base_rate', 'recency_only'))
             end
         ) is not true
@@ -154,14 +155,15 @@ CHECKS: list[TableCheck] = [
             "models.drift",
             "customers_are_as_before",
             f"no feature of weight, nor what is predicted, has a population stability index above {NOTABLE} against "
-            "the customers that the model learned from, but for tenure, which grows by itself; how right it is now is "
+            "the customers that the model learned from, but for what grows with the shop's age; how right it is now is "
             "known only after label_delay_days",
             f"""
             select task, feature, round(psi, 3) as psi, label_delay_days
             from models.drift
-            where psi > {NOTABLE} and not isnan(psi) and feature <> 'tenure_days'
+            where psi > {NOTABLE} and not isnan(psi) and asks
             """,
-            remedy="Customers are others than those the model knows: 'retail train' tries a new one.",
+            remedy="Customers are others than those the model knows: a run tries a new one, once the last training is "
+            "prediction.drift_days of data ago; 'retail train' does now.",
             blocking=False,
         )
     ),
@@ -226,18 +228,32 @@ CHECKS: list[TableCheck] = [
     no_rows(
         "customers.churn_risk",
         "bands_follow_the_settings",
-        "bands are those of prediction.risk_bands, reasons are given, and one horizon at most marks who has left",
+        "bands are those of prediction.risk_bands against the base rate, reasons are given, and one horizon at most "
+        "marks who has left",
         """
-        select customer_id, horizon_days, probability, risk_band, top_reasons
-        from (
+        with bounds as (
+            select
+                horizon_days,
+                $prediction_risk_bands[1] * (1 - base_rate)
+                / ($prediction_risk_bands[1] * (1 - base_rate) + base_rate) as medium_from,
+                $prediction_risk_bands[2] * (1 - base_rate)
+                / ($prediction_risk_bands[2] * (1 - base_rate) + base_rate) as high_from
+            from models.champions
+        ),
+
+        marked as (
             select *, count(*) filter (where is_churn_horizon) over (partition by customer_id) as marked
             from customers.churn_risk
         )
+
+        select marked.customer_id, horizon_days, marked.probability, marked.risk_band, marked.top_reasons
+        from marked
+        left join bounds using (horizon_days)
         where (
             risk_band = case
-                when probability >= $prediction_risk_bands[2] then 'high'
-                when probability >= $prediction_risk_bands[1] then 'medium'
-                else 'low'
+                when probability >= high_from then 'high'
+                when probability >= medium_from then 'medium'
+                when probability < medium_from then 'low'
             end
             and top_reasons <> ''
             and marked <= 1

@@ -9,7 +9,7 @@ from retail_pipeline.analytics.prediction.experiment import as_number
 from retail_pipeline.analytics.prediction.matrix import matrix
 from retail_pipeline.analytics.prediction.purchase_models import Observed
 from retail_pipeline.assets.customers.features_as_of import features_as_of
-from retail_pipeline.assets.models.purchase_days import last_day
+from retail_pipeline.assets.models.purchase_days import last_whole_day
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 UPSTREAM = (
@@ -18,6 +18,7 @@ UPSTREAM = (
     "customers.features",
     "customers.order_states",
     "customers.product_changes",
+    "sales.daily",
 )
 KNOWN = "known_from < $as_of and coalesce(known_until >= $as_of, true) and lines > 0"
 """Of ``customers.order_states`` those that hold as of the start of a day, and of which something is left."""
@@ -61,7 +62,7 @@ CHURN_SHARE = 0.9
 
 @dataclass(frozen=True)
 class Reach:
-    """What there is: the first day, the day after the last, the customers known by then; days None without data."""
+    """What there is: the first day, the day after the last whole one, the customers; days None without data."""
 
     first: date | None
     as_of: date | None
@@ -75,7 +76,7 @@ class Reach:
 
 def reach(warehouse: Warehouse) -> Reach:
     """What there is to learn from."""
-    last = last_day(warehouse)
+    last = last_whole_day(warehouse)
     first = warehouse.value("select min(order_date) from customers.order_states where lines > 0")
     as_of = last + timedelta(days=1) if last else None
     return Reach(first, as_of, warehouse.count("customers.features"))

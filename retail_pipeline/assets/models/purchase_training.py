@@ -58,7 +58,9 @@ FEATURE_SETTINGS = (
 )
 SETTINGS = (*FEATURE_SETTINGS, *(f"prediction_{name}" for name in PredictionSettings.model_fields))
 LEARNED_BY = tuple(
-    name for name in PredictionSettings.model_fields if name not in ("least_customers", "least_days", "risk_bands")
+    name
+    for name in PredictionSettings.model_fields
+    if name not in ("least_customers", "least_days", "drift_days", "risk_bands")
 )
 """Settings on which a model depends."""
 STEADY_SHARE = 0.1
@@ -163,7 +165,43 @@ def usable(warehouse: Warehouse, there: Reach) -> tuple[Fitted | None, str]:
         folds = len(folds_of(warehouse.settings, there, task.horizon_days))
         if not task.champion and folds >= LEAST_FOLDS > task.told["folds"]:
             return fitted, f"the history now suffices for {task.horizon_days} days"
-    return fitted, ""
+    return fitted, _drifted(warehouse, there, fitted)
+
+
+def _drifted(warehouse: Warehouse, there: Reach, fitted: Fitted) -> str:
+    """Which drift of the customers asks for a training; empty if none does, or the last one is not long ago."""
+    tried = date.fromisoformat(fitted.notes["data_until"])
+    if there.as_of is None or (there.as_of - tried).days < warehouse.settings.prediction.drift_days:
+        return ""
+    found = [row for row in drifts(warehouse, fitted) if row["asks"] and row["psi"] > drift.NOTABLE]
+    if not found:
+        return ""
+    worst = max(found, key=lambda row: row["psi"])
+    return f"customers have drifted: {worst['feature']} has an index of {worst['psi']:.2f} for {worst['task']}"
+
+
+def drifts(warehouse: Warehouse, fitted: Fitted) -> list[dict[str, Any]]:
+    """How far today's customers are from those that the champions were calibrated on: rows of ``models.drift``."""
+    frame = warehouse.read("from customers.features order by customer_id")
+    if not fitted.served or frame.empty:
+        return []
+    values = matrix.matrix(frame)
+    rows = []
+    for task in fitted.served:
+        for name, told in task.told["reference"].items():
+            now = task.model().probabilities(values) if name == "probability" else matrix.column(values, name)
+            rows.append(
+                {
+                    "task": task.name,
+                    "feature": name,
+                    "psi": drift.psi(told, now),
+                    "asks": drift.counts(name),
+                    "reference_cutoff": task.told["learned_from"][-1],
+                    "as_of": frame["as_of"].iloc[0],
+                    "label_delay_days": task.horizon_days,
+                }
+            )
+    return rows
 
 
 def _learned_until(task: Task) -> date:
@@ -209,6 +247,7 @@ def train_models(warehouse: Warehouse, there: Reach, before: Fitted | None, reas
         "created_at": str(warehouse.value("select strftime(now() at time zone 'UTC', '%Y-%m-%d %H:%M:%S')")),
         "run_id": warehouse.run_id,
         "customers": there.customers,
+        "data_until": there.as_of.isoformat(),
         "history_days": there.days,
         "decisions": {str(days): told for days, told in decisions.items()},
         "versions": versions(),
@@ -329,6 +368,7 @@ def _told(
         "as_of": there.as_of.isoformat(),
         "data_hash": contents(warehouse, there.as_of),
         "run_id": warehouse.run_id,
+        "base_rate": float(reference.events.mean()),
         "customers": len({*reference.customers.tolist()}),
         "learned_from": [day.isoformat() for day in latest],
         "seed": trees.SEED,

@@ -3,7 +3,8 @@
 CHAMPION = (
     "select 'purchase_30d' as task, 30 as horizon_days, false as is_churn_horizon, 'xgboost' as model, "
     "'it beats all' as reason, false as is_baseline, date '2024-06-30' as learned_until, "
-    "date '2024-05-31' as latest_cutoff, date '2024-05-31' as test_cutoff, 0.4 as contact_from, 'x' as data_hash, "
+    "date '2024-05-31' as latest_cutoff, date '2024-05-31' as test_cutoff, 0.4 as contact_from, "
+    "0.5::double as base_rate, 'x' as data_hash, "
     "'abc' as saved_model"
 )
 MEASURED = (
@@ -21,8 +22,8 @@ WEIGHTS = (
     "method, 0.2 as value from (values ('shap'), ('permutation')) as methods(method)"
 )
 DRIFTED = (
-    "select 'purchase_30d' as task, 'recency_days' as feature, 0.1 as psi, date '2024-05-31' as reference_cutoff, "
-    "date '2024-06-30' as as_of, 30 as label_delay_days"
+    "select 'purchase_30d' as task, 'recency_days' as feature, 0.1 as psi, true as asks, "
+    "date '2024-05-31' as reference_cutoff, date '2024-06-30' as as_of, 30 as label_delay_days"
 )
 ROWS = (
     "select features.customer_id, horizon_days, horizon_days / 100 as probability, 'xgboost' as model, as_of "
@@ -33,6 +34,14 @@ RISKS = (
     f"select * replace (1 - probability as probability), horizon_days = 60 as is_churn_horizon, "
     f"case when probability <= 0.3 then 'high' else 'medium' end as risk_band, 'why' as top_reasons from ({ROWS})"
 )
+WARNED = (
+    "select 1 as rank, customer_id, 'At Risk' as segment, 60 as horizon_days, 1 - 60 / 100 as risk, "
+    "0.25::double as risk_before, 1 - 60 / 100 - 0.25::double as rise, 'why' as reason, "
+    "(1 - 60 / 100 - 0.25::double) * 80::double as value_at_stake, 80::double as value_if_staying, "
+    "48::double as expected_value, total_spend as historic_value, as_of - recency_days::integer as last_order_date, "
+    "30 as usual_gap_days, 'Pen' as favourite_product, 'call' as action_kind, 'call them' as action, "
+    "'xgboost' as model, as_of - 30 as before, as_of from customers.features where customer_id = '200'"
+)
 TOLD = {
     "models.champions": CHAMPION,
     "models.metrics": MEASURED,
@@ -41,6 +50,7 @@ TOLD = {
     "models.drift": DRIFTED,
     "customers.next_purchase": PURCHASES,
     "customers.churn_risk": RISKS,
+    "decisions.early_warning": WARNED,
 }
 """By table its right rows."""
 
@@ -69,7 +79,13 @@ CORRUPTIONS: dict[str, list[str]] = {
     **{f"{table}:key_is_unique": [_twice(table)] for table in TOLD},
     "models.champions:outcomes_were_known": _changed(
         "models.champions",
-        *("learned_until = latest_cutoff + 29", "test_cutoff = test_cutoff + 1", "model = null", "reason = null"),
+        *(
+            "base_rate = null",
+            "learned_until = latest_cutoff + 29",
+            "test_cutoff = test_cutoff + 1",
+            "model = null",
+            "reason = null",
+        ),
         *("contact_from = 2", "is_baseline = true", "latest_cutoff = null"),
     ),
     "models.metrics:champions_stand_beside_baselines": [
@@ -114,7 +130,30 @@ CORRUPTIONS: dict[str, list[str]] = {
         _right("delete from customers.churn_risk where customer_id = '200'"),
         _right("delete from customers.next_purchase where customer_id = '200'"),
     ],
-    "customers.churn_risk:bands_follow_the_settings": _changed(
-        "customers.churn_risk", "risk_band = 'low'", "top_reasons = ''", "is_churn_horizon = true", "probability = null"
+    "customers.churn_risk:bands_follow_the_settings": [
+        *_changed(
+            "customers.churn_risk",
+            *("risk_band = 'low'", "top_reasons = ''", "is_churn_horizon = true", "probability = null"),
+        ),
+        *_changed("models.champions", "base_rate = 0.1", "base_rate = 0.9"),
+    ],
+    "decisions.early_warning:risks_are_those_told_of_customers": _changed(
+        "decisions.early_warning",
+        *("risk = risk + 1e-9", "model = 'btyd'", "horizon_days = 30", "historic_value = historic_value + 0.0001"),
+        *("as_of = as_of + 1", "customer_id = 'stranger'"),
     ),
+    "decisions.early_warning:stakes_follow_from_risks": [
+        *_changed(
+            "decisions.early_warning",
+            *("rank = 2", "rise = rise + 1e-9", "risk_before = 1.1", "risk_before = null", "before = as_of - 29"),
+            *("value_at_stake = value_at_stake + 1e-9", "value_at_stake = 0, value_if_staying = 0", "reason = ''"),
+            *("value_at_stake = 'inf', value_if_staying = 'inf'", "action_kind = 'pray'", "action = null"),
+            "risk_before = risk - 0.04, rise = risk - (risk - 0.04), value_at_stake = (risk - (risk - 0.04)) * 80",
+            "last_order_date = as_of",
+        ),
+        _right(
+            f"insert into decisions.early_warning by name select * replace (2 as rank, 'x' as customer_id, "
+            f"value_at_stake * 2 as value_at_stake, value_if_staying * 2 as value_if_staying) from ({WARNED})"
+        ),
+    ],
 }
