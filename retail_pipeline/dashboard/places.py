@@ -7,7 +7,8 @@ from pathlib import Path
 
 ALIASES = {
     "uk": "united kingdom", "great britain": "united kingdom", "england": "united kingdom", "eire": "ireland",
-    "usa": "united states", "united states of america": "united states", "rsa": "south africa", "czechia": "czech republic",
+    "usa": "united states", "united states of america": "united states", "rsa": "south africa",
+    "czechia": "czech republic",
     "uae": "united arab emirates", "holland": "netherlands", "the netherlands": "netherlands", "korea": "south korea",
     "republic of korea": "south korea", "russian federation": "russia", "türkiye": "turkey", "viet nam": "vietnam",
     "côte d'ivoire": "ivory coast", "jersey": "channel islands", "guernsey": "channel islands",
