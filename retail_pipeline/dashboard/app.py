@@ -10,6 +10,7 @@ from datetime import date
 import duckdb
 import streamlit as st
 
+from retail_pipeline.dashboard import ways
 from retail_pipeline.dashboard.drawing import View
 from retail_pipeline.dashboard.filters import GUESTS, PERIODS, Filters, period_bounds
 from retail_pipeline.dashboard.freshness import data_end, freshness
@@ -35,13 +36,22 @@ class Page:
     section: str
 
 
-PAGES = (Page("overview", "Overview", "monitoring", "Sales"),)
+PAGES = (
+    Page("overview", "Overview", "monitoring", "Sales"),
+    Page("rfm", "RFM", "star", "Customers"),
+    Page("segments", "Segments", "bubble_chart", "Customers"),
+    Page("value", "Value and churn", "savings", "Customers"),
+    Page("customer", "One customer", "person", "Customers"),
+    Page("baskets", "Baskets", "shopping_basket", "Products"),
+    Page("models", "Models", "model_training", "Trust"),
+)
 
 
 def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config(page_title="Retail dashboard", page_icon="🛍️", layout="wide")
     sections: dict[str, list[st.Page]] = {}
+    known: dict[str, st.Page] = {}
     for page in PAGES:
         entry = st.Page(
             _shower(page.name),
@@ -50,7 +60,9 @@ def main() -> None:
             url_path=page.name,
             default=page is PAGES[0],
         )
+        known[page.name] = entry
         sections.setdefault(page.section, []).append(entry)
+    st.session_state[ways.PAGES] = known
     st.navigation(sections).run()
 
 

@@ -80,15 +80,21 @@ class View:
             if frame.empty:
                 st.info(empty, icon="ℹ️")
                 return
-            st.plotly_chart(
-                styled(figure(frame), height),
-                theme=None,
-                config=NO_TOOLS,
-                key=_key("figure", title),
-                alt=f"{title}. {says}".strip(),
-            )
+            self.figure(title, figure(frame), says, height, say=False)
             with st.expander("Definition, table, download"):
                 self._details(title, frame, tables, titles or {})
+
+    def figure(self, title: str, figure: Any, says: str, height: int = 340, *, say: bool = True) -> None:
+        """A figure alone, in the dashboard's look; what it says is its text for who cannot see it."""
+        if say:
+            st.caption(plain(says))
+        st.plotly_chart(
+            styled(figure, height),
+            theme=None,
+            config=NO_TOOLS,
+            key=_key("figure", title),
+            alt=f"{title}. {says}".strip(),
+        )
 
     def table(
         self,
