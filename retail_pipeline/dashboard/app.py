@@ -38,12 +38,15 @@ class Page:
 
 PAGES = (
     Page("overview", "Overview", "monitoring", "Sales"),
+    Page("forecasts", "Forecasts", "trending_up", "Sales"),
+    Page("why", "Why", "help_center", "Sales"),
     Page("rfm", "RFM", "star", "Customers"),
     Page("segments", "Segments", "bubble_chart", "Customers"),
     Page("value", "Value and churn", "savings", "Customers"),
     Page("customer", "One customer", "person", "Customers"),
     Page("baskets", "Baskets", "shopping_basket", "Products"),
     Page("models", "Models", "model_training", "Trust"),
+    Page("data", "Data", "database", "Trust"),
 )
 
 
