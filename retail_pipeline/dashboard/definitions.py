@@ -8,7 +8,10 @@ from retail_pipeline.dashboard.snapshot import TableWords
 
 UNIT = re.compile(r"\s*\[(?P<unit>[^\]]+)\]\s*$")
 MONEY = "reporting currency"
-SHARES = ("share", "probability")
+SHARES = ("share", "probability", "0 to 1")
+"""Units that are told in percent."""
+LONGEST_UNIT = 24
+"""Letters of a unit that stand in a table's head."""
 
 
 @dataclass(frozen=True)

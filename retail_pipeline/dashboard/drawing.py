@@ -7,14 +7,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.dashboard.definitions import MONEY, SHARES, column_words, definition, unit_text
+from retail_pipeline.dashboard.definitions import LONGEST_UNIT, MONEY, SHARES, column_words, definition, unit_text
 from retail_pipeline.dashboard.downloads import csv_of, file_name
 from retail_pipeline.dashboard.filters import Filters
 from retail_pipeline.dashboard.palette import NO_TOOLS, styled
 from retail_pipeline.dashboard.snapshot import Snapshot
 from retail_pipeline.reports.words import Money, percent
 
-NO_CURRENCY = "currency unknown"
+NO_CURRENCY = "money"
+"""The unit of amounts whose currency is not known."""
 SHOWN_ROWS = 1_000
 TABLE_HEIGHT = 320
 METRIC_WIDTH = 171
@@ -189,32 +190,38 @@ class View:
             label = str(name).replace("_", " ")
             if dtype.kind in "iuf":
                 is_share = meant.unit in SHARES
+                is_told = unit and not is_share and len(unit) <= LONGEST_UNIT
                 columns[name] = st.column_config.NumberColumn(
-                    label if not unit or is_share else f"{label} [{unit}]",
-                    help=meant.meaning or None,
-                    format="percent" if is_share else "localized" if dtype.kind == "f" else None,
+                    f"{label} [{unit}]" if is_told else label,
+                    help=(f"{meant.meaning} [{unit}]" if unit else meant.meaning) or None,
+                    format="percent" if is_share else "localized",
                     step=None if dtype.kind != "f" or is_share else 0.01,
                 )
             elif dtype.kind == "M":
-                columns[name] = st.column_config.DateColumn(label, help=meant.meaning or None, format="YYYY-MM-DD")
+                known = frame[name].dropna()
+                is_day = bool((known == known.dt.normalize()).all())
+                columns[name] = st.column_config.DatetimeColumn(
+                    label, help=meant.meaning or None, format="YYYY-MM-DD" if is_day else "YYYY-MM-DD HH:mm"
+                )
             else:
                 columns[name] = st.column_config.Column(label, help=meant.meaning or None)
         return columns
 
 
 def metric(
-    title: str, value: str, *, change: float | None = None, against: str = "", help_: str = "", line: Any = None,
-    more_is_better: bool | None = True,
+    title: str, value: str, *, change: float | None = None, help_: str = "", line: Any = None,
+    more_is_better: bool = True,
 ) -> None:  # fmt: skip
     """A headline figure with its change and its course."""
     known = change is not None and not pd.isna(change)
-    delta = None if change is None or not known else f"{'+' if change >= 0 else '-'}{percent(abs(change))}"
+    moved = percent(abs(change)) if change is not None and known else None
+    delta = moved if moved in (None, "0 %") else f"{'+' if (change or 0) > 0 else '-'}{moved}"
     st.metric(
         title,
         value,
         delta,
-        delta_color="off" if more_is_better is None else "normal" if more_is_better else "inverse",
-        delta_description=against if known else None,
+        delta_color="off" if moved == "0 %" else "normal" if more_is_better else "inverse",
+        delta_arrow="off" if moved == "0 %" else "auto",
         help=plain(help_) or None,
         chart_data=line,
         chart_type="area",

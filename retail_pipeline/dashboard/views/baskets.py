@@ -173,7 +173,7 @@ def _offer_bars(view: View, title: str, rows: pd.DataFrame) -> None:
     def draw(frame: pd.DataFrame) -> Any:
         figure = go.Figure(
             go.Bar(
-                y=frame["product_name"].str.slice(0, 32), x=frame[counted], orientation="h",
+                y=frame["product_name"].str.slice(0, 22), x=frame[counted], orientation="h",
                 marker_color=ACCENT if counted == "orders" else ORANGE,
                 hovertemplate="%{y}: %{x:,} " + counted + "<extra></extra>",
             )
@@ -219,7 +219,7 @@ def _stock(view: View) -> None:
             ("own_revenue_per_day", "its own sales", ACCENT), ("partner_revenue_per_day", "its partners' sales", MUTED),
         ):  # fmt: skip
             figure.add_bar(
-                y=shown["product_name"].str.slice(0, 32), x=shown[column], name=name, orientation="h",
+                y=shown["product_name"].str.slice(0, 22), x=shown[column], name=name, orientation="h",
                 marker_color=colour,
                 hovertemplate="%{y}: %{x:,.2f} " + view.money_unit + "<extra></extra>",
             )  # fmt: skip

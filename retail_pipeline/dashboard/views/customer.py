@@ -65,14 +65,15 @@ def _headlines(view: View, customer: str, scores: pd.DataFrame) -> None:
         metric("Last order", counted(int(row["recency_days"]), "day") + " ago", help_="counted from the data's end")
         metric("Orders", f"{int(row['frequency']):,}", help_="orders of which something was kept")
         metric("Bought for", view.money.text(row["monetary"]), help_="value of what was bought and kept")
-        if view.snapshot.has("customers.clusters"):
-            persona = view.snapshot.value(
-                "select persona from customers.clusters where customer_id = $customer and is_champion "
-                "order by feature_set limit 1",
-                customer=customer,
-            )
-            if persona:
-                metric("Cluster", str(persona), help_="the group of customers that are most alike")
+    persona = None
+    if view.snapshot.has("customers.clusters"):
+        persona = view.snapshot.value(
+            "select persona from customers.clusters where customer_id = $customer and is_champion "
+            "order by feature_set limit 1",
+            customer=customer,
+        )
+    if persona:
+        st.caption(f"Among the customers most alike: {plain(persona)}")
 
 
 def _action(view: View, customer: str, scores: pd.DataFrame) -> None:

@@ -160,7 +160,7 @@ def _ask(view: View) -> None:
     example = st.selectbox("Example", list(EXAMPLES), key="example")
     with st.form("sql-form", border=False):
         sql = st.text_area("Query", EXAMPLES[str(example)], height=160, key=f"sql-{example}")
-        asked = st.form_submit_button("Run the query", type="primary")
+        asked = st.form_submit_button("Run the query")
     if not asked:
         return
     try:

@@ -33,8 +33,8 @@ def show(view: View) -> None:
 
 def _revenue(view: View) -> None:
     found = view.snapshot.frame(
-        f"select series, frequency from {REVENUE} where kind = 'forecast' group by all "
-        f"order by series <> '{WHOLE_SHOP}', series"
+        f"select series, frequency from {REVENUE} where kind = 'forecast' group by series, frequency "
+        f"order by series <> '{WHOLE_SHOP}', series, frequency"
     )
     if found.empty:
         st.info("No forecast is made: there is too little history.", icon="ℹ️")

@@ -24,7 +24,7 @@ FIGURES = """
 """
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SHOWN_INSIGHTS, SHOWN_COUNTRIES, SHOWN_PRODUCTS = 5, 12, 12
-LABELLED_COUNTRIES = 3
+LABELLED_COUNTRIES = 1
 ALERT_DAYS = 35
 FIGURE_TITLES = {
     "avg_order_value": "what was sold after discounts, by order [reporting currency]",
@@ -88,7 +88,7 @@ def _headlines(view: View, compared: Compared, months: pd.DataFrame) -> None:
         for days in (compared.now, compared.before)
     )
     assert now is not None
-    st.markdown(f"##### {compared.title}")
+    st.markdown(f"##### {compared.title}{f', against {compared.before_title}' if before is not None else ''}")
     whole = months[~months["is_partial"]].tail(24)
     asked = (
         ("Net sales", "net_sales", view.money.text, "gross sales less discounts and returns", True),
@@ -106,7 +106,6 @@ def _headlines(view: View, compared: Compared, months: pd.DataFrame) -> None:
                 title,
                 text(now[name]) if known else "–",
                 change=change,
-                against=f"on {compared.before_title}",
                 help_=f"{meaning}; the line shows the last {len(whole)} whole months",
                 line=whole[name].tolist() if len(whole) > 1 else None,
                 more_is_better=more_is_better,
@@ -260,7 +259,7 @@ def _bars(view: View, frame: pd.DataFrame, label: str) -> Any:
     return figure
 
 
-def _short(name: Any, letters: int = 26) -> str:
+def _short(name: Any, letters: int = 20) -> str:
     text = str(name)
     return text if len(text) <= letters else text[: letters - 1] + "…"
 

@@ -90,7 +90,7 @@ def _treemap(view: View, segments: pd.DataFrame) -> None:
     )
 
     def draw(frame: pd.DataFrame) -> Any:
-        return go.Figure(
+        figure = go.Figure(
             go.Treemap(
                 labels=frame["segment"],
                 parents=[""] * len(frame),
@@ -104,6 +104,8 @@ def _treemap(view: View, segments: pd.DataFrame) -> None:
                 tiling={"pad": 2},
             )
         )
+        figure.update_layout(uniformtext={"minsize": 10, "mode": "hide"})
+        return figure
 
     view.chart(
         "Customers and revenue by segment", segments, draw, ("customers.rfm_segments",), height=400,
@@ -124,6 +126,7 @@ def _risk(view: View) -> None:
         figure = go.Figure(
             go.Bar(
                 x=frame["churn_risk"], y=frame["customers"], marker_color=colours, texttemplate="%{y:,}",
+                textfont={"color": "#101010"},
                 hovertemplate="%{x}: %{y:,} customers<extra></extra>",
             )
         )  # fmt: skip
@@ -187,7 +190,7 @@ def _cube(view: View) -> None:
         figure.update_layout(
             scene={
                 "xaxis": {**axis, "title": "recency"}, "yaxis": {**axis, "title": "frequency"},
-                "zaxis": {**axis, "title": "monetary"}, "camera": {"eye": {"x": 1.5, "y": 1.4, "z": 0.9}},
+                "zaxis": {**axis, "title": "monetary"}, "camera": {"eye": {"x": 1.75, "y": 1.65, "z": 0.9}},
             }
         )  # fmt: skip
         return figure
@@ -259,7 +262,7 @@ def _outcomes(view: View) -> None:
                 hovertemplate="%{y}: %{x:.1%} bought again<extra></extra>",
             )
         )  # fmt: skip
-        figure.update_xaxes(tickformat=".0%", title="share with an order in the 90 days after", rangemode="tozero")
+        figure.update_xaxes(tickformat=".0%", title="ordered again within 90 days", rangemode="tozero")
         figure.update_yaxes(autorange="reversed")
         return figure
 

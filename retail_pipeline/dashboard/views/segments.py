@@ -107,15 +107,16 @@ def _sizes(view: View, profiles: pd.DataFrame) -> None:
     names = _names(profiles)
 
     def draw(frame: pd.DataFrame) -> Any:
-        labels = [_short(names[int(cluster)]) for cluster in frame["cluster"]]
+        labels = [f"cluster {cluster}" for cluster in frame["cluster"]]
+        personas = [names[int(cluster)] for cluster in frame["cluster"]]
         figure = go.Figure()
         for column, title, colour in (
             ("share_customers", "of customers", ACCENT),
             ("share_revenue", "of revenue", ORANGE),
         ):
             figure.add_bar(
-                y=labels, x=frame[column], name=title, marker_color=colour, orientation="h",
-                hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+                y=labels, x=frame[column], name=title, marker_color=colour, orientation="h", customdata=personas,
+                hovertemplate="%{customdata}: %{x:.1%}<extra></extra>",
             )  # fmt: skip
         figure.update_xaxes(tickformat=".0%")
         figure.update_yaxes(autorange="reversed")
@@ -139,7 +140,7 @@ def _spending(view: View, feature_set: str, algorithm: str) -> None:
         figure = go.Figure()
         for row in frame.to_dict("records"):
             figure.add_box(
-                y=[_short(f"{row['cluster']} {row['persona']}")], q1=[row["p25"]], median=[row["p50"]], q3=[row["p75"]],
+                y=[f"cluster {row['cluster']}"], q1=[row["p25"]], median=[row["p50"]], q3=[row["p75"]],
                 lowerfence=[max(row["p5"], 0.01)], upperfence=[row["p95"]], marker_color=_colour(int(row["cluster"])),
                 orientation="h", showlegend=False,
             )  # fmt: skip
@@ -155,14 +156,13 @@ def _spending(view: View, feature_set: str, algorithm: str) -> None:
 
 
 def _profiles(view: View, profiles: pd.DataFrame) -> None:
-    names = _names(profiles)
 
     def draw(frame: pd.DataFrame) -> Any:
         columns = [f"difference_{name}" for name in DIFFERENCES]
         figure = go.Figure(
             go.Heatmap(
                 z=frame[columns], x=[name.replace("_", " ") for name in DIFFERENCES],
-                y=[_short(names[int(cluster)]) for cluster in frame["cluster"]], colorscale=DIVERGING, zmid=0,
+                y=[f"cluster {cluster}" for cluster in frame["cluster"]], colorscale=DIVERGING, zmid=0,
                 zmin=-2, zmax=2, xgap=2, ygap=2, texttemplate="%{z:.1f}", colorbar={"thickness": 12},
                 hovertemplate="%{y}, %{x}: %{z:.2f} sd from all others<extra></extra>",
             )
@@ -197,7 +197,7 @@ def _selection(view: View, feature_set: str, algorithm: str) -> None:
             marker={"size": 14, "color": ORANGE, "symbol": "diamond"},
         )  # fmt: skip
         figure.update_xaxes(title="clusters", dtick=1)
-        figure.update_yaxes(range=[0, 1.05], secondary_y=True, showgrid=False)
+        figure.update_yaxes(range=[0, 1.05], dtick=0.25, secondary_y=True, showgrid=False)
         return figure
 
     view.chart(
@@ -235,7 +235,3 @@ def _dendrogram(view: View, feature_set: str) -> None:
             "How clusters merge", figure,
             f"The last merges of agglomerative clustering; the dashed line cuts the tree into {int(chosen['k'][0])}.",
         )  # fmt: skip
-
-
-def _short(text: str, letters: int = 30) -> str:
-    return text if len(text) <= letters else text[: letters - 1] + "…"

@@ -164,6 +164,7 @@ def _risk(view: View) -> None:
         figure = go.Figure(
             go.Bar(
                 x=frame["risk_band"], y=frame["customers"], texttemplate="%{y:,}",
+                textfont={"color": "#101010"},
                 marker_color=[BANDS.get(band, MUTED) for band in frame["risk_band"]],
                 hovertemplate="%{x}: %{y:,} customers<extra></extra>",
             )

@@ -83,15 +83,15 @@ def _change(view: View, frequency: str, period: Any) -> None:
         names = [str(name).replace("_", " ") for name in frame["driver"]]
         figure = go.Figure(
             go.Waterfall(
-                x=["before", *names, "now"],
-                measure=["absolute", *["relative"] * len(frame), "total"],
-                y=[frame["net_sales_before"].iloc[0], *frame["effect"], frame["net_sales"].iloc[0]],
+                x=[*names, "change"],
+                measure=[*["relative"] * len(frame), "total"],
+                y=[*frame["effect"], frame["change"].iloc[0]],
                 increasing={"marker": {"color": ACCENT}}, decreasing={"marker": {"color": ORANGE}},
                 totals={"marker": {"color": MUTED}}, connector={"line": {"color": "#5a5a5a"}},
-                hovertemplate="%{x}: %{y:,.0f} " + view.money_unit + "<extra></extra>",
+                hovertemplate="%{x}: %{delta:+,.0f} " + view.money_unit + "<extra></extra>",
             )
         )  # fmt: skip
-        figure.update_yaxes(title=f"net sales [{view.money_unit}]")
+        figure.update_yaxes(title=f"change of net sales [{view.money_unit}]")
         return figure
 
     view.chart(
@@ -140,7 +140,7 @@ def _contributions(view: View, frequency: str, period: Any) -> None:
 
     def draw(frame: pd.DataFrame) -> Any:
         shown = frame.head(SHOWN_MEMBERS)
-        names = shown["member_name"].fillna(shown["member"]).str.slice(0, 32)
+        names = shown["member_name"].fillna(shown["member"]).str.slice(0, 22)
         figure = go.Figure(
             go.Bar(
                 y=names, x=shown["change"], orientation="h",
