@@ -6,14 +6,14 @@ import socket
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
 
 from retail_pipeline import __version__
 from retail_pipeline.errors import RetailPipelineError, SelectionError, SettingsError
-from retail_pipeline.home import Home
+from retail_pipeline.home import HOME_VARIABLE, Home
 
 PIPED_WIDTH = 200
 console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
@@ -152,8 +152,29 @@ def ui(home: Home, port: int, host: str) -> None:
     workspace = prepare_dagster_home(home)
     text = f"Dagster UI of {home.root} on http://{host}:{port} (Ctrl-C ends it)"
     console.print(text, markup=False, highlight=False)
-    os.environ["PYTHONSAFEPATH"] = "1"  # a stray gql.py or dagster.py in the current folder must not be imported
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port), "-h", host]
+    _become([sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port), "-h", host])
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="The port to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.pass_obj
+def dashboard(home: Home, port: int, host: str) -> None:
+    """Open the dashboard on this home's snapshot; it may stay open while runs publish new ones."""
+    from retail_pipeline.console.dashboard import dashboard_command
+    from retail_pipeline.settings import load_settings
+
+    load_settings(home)
+    _require_free_port(host, port)
+    text = f"Dashboard of {home.root} on http://{host}:{port} (Ctrl-C ends it)"
+    console.print(text, markup=False, highlight=False)
+    os.environ[HOME_VARIABLE] = str(home.root)
+    _become(dashboard_command(host, port))
+
+
+def _become(command: list[str]) -> NoReturn:
+    """Go on as another program, in the same process."""
+    os.environ["PYTHONSAFEPATH"] = "1"  # a stray gql.py or streamlit.py in the current folder must not be imported
     sys.stdout.flush()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have had them ignored for a background job
         signal.signal(number, signal.SIG_DFL)

@@ -37,25 +37,14 @@ def run_query(home: Home, console: Console, sql: str, style: str) -> None:
     QueryError
         with DuckDB's reason, or when there is no query.
     """
-    if not sql.strip(" \t\r\n;"):
-        raise QueryError('The query is empty. Ask for instance: retail sql "select * from meta.tables"')
-    if as_text(sql) != sql:
-        raise QueryError("The query is not UTF-8 text. Set the terminal to UTF-8, or write it without such letters.")
     with open_snapshot(home) as snapshot:
-        try:
-            result = snapshot.execute(sql)
-            if result is None:
-                raise QueryError('The query is a comment. Ask for instance: retail sql "select * from meta.tables"')
-            names = [column[0] for column in result.description or []]
-            rows = result.fetchmany(SHOWN_ROWS + 1) if style == "table" else result.fetchall()
-        except duckdb.Error as error:
-            raise QueryError(f"{str(error).strip()}\n{_known_tables(snapshot)}") from error
+        names, rows = ask(snapshot, sql, SHOWN_ROWS + 1 if style == "table" else None)
     if style == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)
         writer.writerows(["" if value is None else value for value in row] for row in rows)
     elif style == "json":
-        distinct = _distinct(names)
+        distinct = distinct_names(names)
         for row in rows:
             print(json.dumps(_as_json(dict(zip(distinct, row, strict=True))), default=str, allow_nan=False))
     else:
@@ -63,7 +52,34 @@ def run_query(home: Home, console: Console, sql: str, style: str) -> None:
     sys.stdout.flush()  # here, where a reader that has gone is noticed
 
 
-def _distinct(names: list[str]) -> list[str]:
+def ask(snapshot: duckdb.DuckDBPyConnection, sql: str, most: int | None = None) -> tuple[list[str], list[Any]]:
+    """What a query finds in an opened snapshot: the columns' names, and the rows.
+
+    Parameters
+    ----------
+    most
+        Rows that are read at most, the first ones.
+
+    Raises
+    ------
+    QueryError
+        with DuckDB's reason, or when there is no query.
+    """
+    if not sql.strip(" \t\r\n;"):
+        raise QueryError('The query is empty. Ask for instance: retail sql "select * from meta.tables"')
+    if as_text(sql) != sql:
+        raise QueryError("The query is not UTF-8 text. Set the terminal to UTF-8, or write it without such letters.")
+    try:
+        result = snapshot.execute(sql)
+        if result is None:
+            raise QueryError('The query is a comment. Ask for instance: retail sql "select * from meta.tables"')
+        names = [column[0] for column in result.description or []]
+        return names, result.fetchall() if most is None else result.fetchmany(most)
+    except duckdb.Error as error:
+        raise QueryError(f"{str(error).strip()}\n{_known_tables(snapshot)}") from error
+
+
+def distinct_names(names: list[str]) -> list[str]:
     """Column names of which no two are the same, so that an object can have them all."""
     distinct: list[str] = []
     for name in names:

@@ -1,0 +1,230 @@
+"""What is to come: sales with their uncertainty, how right forecasts were, what if, and how much of which product."""
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from retail_pipeline.dashboard.drawing import View, metric, say_unapplied
+from retail_pipeline.dashboard.levers import Levers, pulled
+from retail_pipeline.dashboard.palette import ACCENT, GREEN, MUTED, ORANGE, SERIES
+
+REVENUE, BACKTEST, SCENARIOS = "forecasts.revenue", "forecasts.backtest", "forecasts.scenarios"
+DEMAND, PLAN = "forecasts.product_demand", "forecasts.reorder_plan"
+FREQUENCIES = ("month", "week", "day")
+SHOWN_HISTORY = {"day": 120, "week": 78, "month": 36}
+SCENARIO_COLOURS = {"conservative": ORANGE, "moderate": ACCENT, "aggressive": GREEN}
+WHOLE_SHOP = "total"
+
+
+def show(view: View) -> None:
+    """The page."""
+    say_unapplied(view.filters, (), "forecasts are made for the series listed here.")
+    if not view.lacks(REVENUE, why="Forecasts are made by 'retail run' once there are some whole weeks of sales."):
+        _revenue(view)
+    if view.snapshot.has(SCENARIOS):
+        _scenarios(view)
+    if view.snapshot.has(DEMAND):
+        _demand(view)
+    if view.snapshot.has(PLAN):
+        _plan(view)
+
+
+def _revenue(view: View) -> None:
+    found = view.snapshot.frame(
+        f"select series, frequency from {REVENUE} where kind = 'forecast' group by series, frequency "
+        f"order by series <> '{WHOLE_SHOP}', series, frequency"
+    )
+    if found.empty:
+        st.info("No forecast is made: there is too little history.", icon="ℹ️")
+        return
+    left, middle, right = st.columns(3)
+    names = found["series"].unique().tolist()
+    series = str(left.selectbox("Of", names, format_func=_series_title, key="forecast-of", bind="query-params"))
+    known = set(found.loc[found["series"] == series, "frequency"])
+    frequency = str(
+        middle.selectbox("By", [name for name in FREQUENCIES if name in known], key="forecast-by", bind="query-params")
+    )
+    models = view.snapshot.frame(
+        f"select model, bool_or(is_champion) as serves from {REVENUE} "
+        "where series = $series and frequency = $frequency and kind = 'forecast' group by model order by 2 desc, 1",
+        series=series, frequency=frequency,
+    )  # fmt: skip
+    serving = set(models.loc[models["serves"].fillna(False).astype(bool), "model"])
+    model = str(
+        right.selectbox(
+            "Model", models["model"].tolist(), key="forecast-model",
+            format_func=lambda name: f"{name.replace('_', ' ')}{', serves' if name in serving else ''}",
+        )
+    )  # fmt: skip
+    frame = view.snapshot.frame(
+        f"select period, kind, value, lower_80, upper_80, lower_95, upper_95, model from {REVENUE} "
+        "where series = $series and frequency = $frequency and (kind = 'history' or model = $model) order by period",
+        series=series, frequency=frequency, model=model,
+    )  # fmt: skip
+    _fan(view, frame, frequency)
+    _levers(view, frame[frame["kind"] == "forecast"], frequency)
+    _backtest(view, series, frequency)
+
+
+def _series_title(series: str) -> str:
+    return "the whole shop" if series == WHOLE_SHOP else series.replace(":", ": ")
+
+
+def _fan(view: View, frame: pd.DataFrame, frequency: str) -> None:
+    history = frame[frame["kind"] == "history"].tail(SHOWN_HISTORY[frequency])
+    future = frame[frame["kind"] == "forecast"]
+
+    def draw(_: pd.DataFrame) -> Any:
+        figure = go.Figure()
+        for level, colour in ((95, "rgba(144,205,244,0.16)"), (80, "rgba(144,205,244,0.30)")):
+            figure.add_scatter(x=future["period"], y=future[f"upper_{level}"], mode="lines", line={"width": 0},
+                               hoverinfo="skip", showlegend=False)  # fmt: skip
+            figure.add_scatter(x=future["period"], y=future[f"lower_{level}"], mode="lines", line={"width": 0},
+                               fill="tonexty", fillcolor=colour, hoverinfo="skip", name=f"{level} %")  # fmt: skip
+        for rows, name, colour in ((history, "history", MUTED), (future, "forecast", ACCENT)):
+            figure.add_scatter(
+                x=rows["period"], y=rows["value"], mode="lines+markers" if len(rows) < 60 else "lines", name=name,
+                line={"color": colour}, hovertemplate="%{x|%d %b %Y}: %{y:,.0f}<extra>%{fullData.name}</extra>",
+            )  # fmt: skip
+        figure.update_yaxes(title=f"net sales [{view.money_unit}]")
+        return figure
+
+    view.chart(
+        "History and forecast", pd.concat([history, future]), draw, (REVENUE,), height=420,
+        says="The bands hold what comes with a chance of 80 % and 95 %.",
+    )  # fmt: skip
+
+
+def _levers(view: View, future: pd.DataFrame, frequency: str) -> None:
+    if future.empty:
+        return
+    with st.container(border=True, key="levers"):
+        st.markdown("#### What if")
+        st.caption("Your own assumptions on top of the forecast: net sales are multiplied by each.")
+        columns = st.columns(4)
+        asked = [
+            column.slider(title, -50, 50, 0, format="%d %%", key=f"lever-{name}", bind="query-params") / 100
+            for column, title, name in zip(
+                columns, ("Orders", "Value of an order", "Returned more"), ("orders", "value", "returns"), strict=False
+            )
+        ]
+        periods = [day.date() for day in future["period"]]
+        start = columns[3].select_slider("From", periods, value=periods[0], key=f"lever-from-{frequency}")
+        levers = Levers(asked[0], asked[1], asked[2], periods.index(start))
+        values = pulled(future["value"].tolist(), levers)
+        total, changed = float(future["value"].sum()), sum(values)
+        with st.container(horizontal=True, key="lever-figures"):
+            metric("Forecast", view.money.text(total), help_=f"sum of {len(values)} {frequency}s")
+            metric("With your levers", view.money.text(changed), change=changed / total - 1 if total else None)
+        figure = go.Figure()
+        for line, name, colour in ((future["value"], "forecast", MUTED), (values, "with your levers", ORANGE)):
+            figure.add_scatter(x=future["period"], y=line, name=name, mode="lines+markers", line={"color": colour})
+        figure.update_yaxes(title=f"net sales [{view.money_unit}]", rangemode="tozero")
+        view.figure("What if", figure, "The forecast, and the same under your levers.", 280)
+
+
+def _backtest(view: View, series: str, frequency: str) -> None:
+    if not view.snapshot.has(BACKTEST):
+        return
+    frame = view.snapshot.frame(
+        f"select model, metric, value, folds from {BACKTEST} where series = $series and frequency = $frequency "
+        "and value is not null order by metric, value, model",
+        series=series, frequency=frequency,
+    )  # fmt: skip
+    measures = frame["metric"].unique().tolist()
+    if not measures:
+        st.info("No model was tried on earlier days of this series: there is too little history.", icon="ℹ️")
+        return
+    start = measures.index("mase") if "mase" in measures else 0
+    measure = st.selectbox("Measure of the backtest", measures, index=start, key="forecast-measure")
+
+    def draw(rows: pd.DataFrame) -> Any:
+        figure = go.Figure(
+            go.Bar(
+                x=rows["value"], y=rows["model"].str.replace("_", " "), orientation="h", marker_color=ACCENT,
+                hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+            )
+        )  # fmt: skip
+        figure.update_yaxes(autorange="reversed")
+        figure.update_xaxes(title=str(measure).replace("_", " "))
+        return figure
+
+    view.chart(
+        "How right forecasts were", frame[frame["metric"] == measure], draw, (BACKTEST,),
+        says="Models on days that they had not seen, forecast from earlier ones.",
+    )  # fmt: skip
+
+
+def _scenarios(view: View) -> None:
+    frame = view.snapshot.frame(f"select * from {SCENARIOS} order by period, scenario")
+
+    def draw(frame: pd.DataFrame) -> Any:
+        figure = go.Figure()
+        for place, (name, rows) in enumerate(frame.groupby("scenario")):
+            colour = SCENARIO_COLOURS.get(str(name), SERIES[place % len(SERIES)])
+            figure.add_scatter(
+                x=rows["period"], y=rows["value"], name=str(name), mode="lines+markers", line={"color": colour},
+                hovertemplate="%{x|%d %b %Y}: %{y:,.0f}<extra>%{fullData.name}</extra>",
+            )  # fmt: skip
+        figure.update_yaxes(title=f"net sales [{view.money_unit}]", rangemode="tozero")
+        return figure
+
+    view.chart("Scenarios", frame, draw, (SCENARIOS,), says="The pipeline's own scenarios.", empty="None is made yet.")
+
+
+def _demand(view: View) -> None:
+    st.subheader("Products")
+    weeks = int(st.slider("Weeks ahead", 1, 13, 4, key="demand-weeks", bind="query-params"))
+    frame = view.snapshot.frame(
+        f"with weeks as (select distinct week from {DEMAND} order by week limit $weeks) "
+        "select demand.product_id, any_value(names.product_name) as product_name, sum(demand.value) as units, "
+        f"count(*) as weeks from {DEMAND} as demand join weeks on demand.week = weeks.week "
+        "left join core.product_names as names on demand.product_id = names.product_id "
+        "group by demand.product_id order by units desc, 1",
+        weeks=weeks,
+    )
+    view.table(
+        "Units to expect", frame, (DEMAND,), says=f"Of each product in the next {weeks} weeks; most first.",
+        titles={"units": "units to expect on average in these weeks [units]", "weeks": "weeks added up [weeks]"},
+        empty="No product's demand is forecast: there is too little history.",
+    )  # fmt: skip
+    if frame.empty:
+        return
+    names = dict(zip(frame["product_id"], frame["product_name"].fillna(""), strict=True))
+    product = st.selectbox(
+        "Product", list(names), format_func=lambda code: f"{names[code]} ({code})", key="product", bind="query-params"
+    )
+    rows = view.snapshot.frame(
+        f"select week, value, lower_80, upper_80 from {DEMAND} where product_id = $product order by week",
+        product=product,
+    )
+    past = view.snapshot.frame(
+        "select cast(date_trunc('week', date_day) as date) as week, sum(units) as units from sales.product_days "
+        "where product_id = $product group by 1 order by 1",
+        product=product,
+    )
+
+    def draw(frame: pd.DataFrame) -> Any:
+        figure = go.Figure()
+        history = past.tail(SHOWN_HISTORY["week"])
+        figure.add_bar(x=history["week"], y=history["units"], name="sold", marker_color=MUTED)
+        figure.add_scatter(
+            x=frame["week"], y=frame["value"], name="to expect", mode="lines+markers", line={"color": ACCENT},
+            error_y={
+                "array": frame["upper_80"] - frame["value"], "arrayminus": frame["value"] - frame["lower_80"],
+                "color": ACCENT,
+            },
+        )  # fmt: skip
+        figure.update_yaxes(title="units a week")
+        return figure
+
+    view.chart(
+        "One product's demand", rows, draw, (DEMAND,), says="Bars were sold; eight of ten weeks lie within the ends."
+    )
+
+
+def _plan(view: View) -> None:
+    frame = view.snapshot.frame(f"select * from {PLAN}")
+    view.table("Reorder plan", frame, (PLAN,), empty="Nothing is to be reordered.")
