@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 
 from retail_pipeline.analytics.prediction import trees
@@ -17,6 +18,7 @@ from retail_pipeline.analytics.prediction.drift import NOTABLE
 from retail_pipeline.analytics.prediction.matrix import FEATURES, column, matrix
 from retail_pipeline.analytics.prediction.purchase_models import BASELINES, CANDIDATES
 from retail_pipeline.assets.customers import next_purchase
+from retail_pipeline.assets.customers.features_as_of import features_as_of
 from retail_pipeline.assets.decisions import early_warning
 from retail_pipeline.assets.frame_assets import build_frame_table
 from retail_pipeline.assets.models import purchase
@@ -197,6 +199,16 @@ def test_of_many_customers_the_same_are_drawn_at_each_cutoff_into_both_halves(tr
     assert first == second & known
     assert 150 < len(second) < 250
     assert 50 < sum(number % 2 for number in second) < 150
+
+
+def test_who_is_drawn_has_the_features_they_have_among_all(trained: Warehouse) -> None:
+    drawn, all_ = features_as_of(trained, AS_OF, one_in=2), features_as_of(trained, AS_OF)
+    same = all_[all_["customer_id"].isin(drawn["customer_id"])].reset_index(drop=True)
+    by_all_gaps = ["usual_gap_days", "lifecycle_stage"]
+    assert len(drawn) == len(same) < len(all_)
+    pd.testing.assert_frame_equal(drawn.drop(columns=by_all_gaps), same.drop(columns=by_all_gaps))
+    (left,) = trained.row("select count(*) from duckdb_tables() where table_name like 'drawn_%'") or ()
+    assert left == 0
 
 
 @pytest.fixture
