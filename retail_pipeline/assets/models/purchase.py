@@ -259,7 +259,10 @@ METRICS_TABLE = FrameTable(
         "task": _TASK,
         "model": _MODEL,
         "cutoff": ("date", "the day from which orders were predicted [store time]"),
-        "split": ("varchar", "'validation', by which the champion was chosen, or 'test', looked at afterwards"),
+        "split": (
+            "varchar",
+            "'train', learned from, 'validation', by which the champion was chosen, or 'test', looked at last",
+        ),
         "metric": ("varchar", "the measure"),
         "value": ("double", "its value, null where it is not defined [as the measure]"),
         "lower": ("double", "lower end of its 95 % interval [as the measure]"),

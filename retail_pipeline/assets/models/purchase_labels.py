@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from retail_pipeline.analytics.prediction.experiment import as_number
 from retail_pipeline.analytics.prediction.matrix import matrix
 from retail_pipeline.analytics.prediction.purchase_models import Observed
+from retail_pipeline.analytics.prediction.rows import as_number
 from retail_pipeline.assets.customers.features_as_of import features_as_of
 from retail_pipeline.assets.models.purchase_days import last_day
 from retail_pipeline.warehouse.warehouse import Warehouse

@@ -11,6 +11,7 @@ from typing import Any
 from retail_pipeline.analytics.btyd import bg_nbd, fitting, summaries
 from retail_pipeline.analytics.prediction import (
     calibration,
+    choosing,
     curves,
     cutoffs,
     drift,
@@ -19,20 +20,16 @@ from retail_pipeline.analytics.prediction import (
     matrix,
     measures,
     purchase_models,
+    rows,
     thresholds,
     timing,
     trees,
 )
+from retail_pipeline.analytics.prediction.choosing import BEYOND_NOISE, LEAST_FOLDS, share_better
 from retail_pipeline.analytics.prediction.cutoffs import Plan, all_days
-from retail_pipeline.analytics.prediction.experiment import (
-    BEYOND_NOISE,
-    LEAST_FOLDS,
-    Experiment,
-    at,
-    log_losses,
-    share_better,
-)
+from retail_pipeline.analytics.prediction.experiment import Experiment, log_losses
 from retail_pipeline.analytics.prediction.purchase_models import LEAST_EACH, Observed, PurchaseModel, train
+from retail_pipeline.analytics.prediction.rows import at
 from retail_pipeline.analytics.prediction.thresholds import Stakes
 from retail_pipeline.assets import model_training
 from retail_pipeline.assets.customers import features_as_of
@@ -48,7 +45,7 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 SUBJECT = "purchase"
 CODE = (
     matrix, cutoffs, calibration, trees, purchase_models, thresholds, measures, experiment, curves, importance, drift,
-    timing, bg_nbd, fitting, summaries, features_as_of, purchase_days, purchase_labels,
+    timing, rows, choosing, bg_nbd, fitting, summaries, features_as_of, purchase_days, purchase_labels,
 )  # fmt: skip
 FEATURE_TABLES = ("undone_lines", "order_states", "product_changes", "category_changes", "features")
 """Tables of ``customers`` whose SELECTs make the features."""
