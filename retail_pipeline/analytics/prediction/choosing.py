@@ -71,7 +71,8 @@ def verdict(
         )
         return Verdict(best_baseline, f"{best}, the best candidate, beats {told} only, less than 97.5 %")
     shares = beats(champion)
-    told = " and ".join(f"{name} in {shares[name]:.1%}" for name in baselines)
+    *most, last = [f"{name} in {shares[name]:.1%}" for name in baselines]
+    told = f"{', '.join(most)} and {last}" if most else last
     plainest = f"the lowest {loss}" if champion == best else f"the plainest within noise of {best}"
     return Verdict(champion, f"{plainest} on the validation cut-offs; it beats {told} of draws")
 
