@@ -559,6 +559,12 @@ class ClvSettings(_Section):
     time_unit: Literal["day", "week"] = Field("day", description="the unit of time of the models' parameters")
     least_customers: int = Field(500, ge=50, description="with fewer customers no model is fitted [customers]")
     least_days: int = Field(180, ge=28, description="with a shorter history no model is fitted [days]")
+    least_history_days: int = Field(
+        60, ge=14, description="history before a cut-off that a model of spend learns from or is judged on [days]"
+    )
+    most_training_cutoffs: int = Field(
+        6, ge=1, description="cut-offs that a model of spend learns from, at most, the latest"
+    )
 
 
 class RecommendationSettings(_Section):

@@ -11,7 +11,7 @@ from retail_pipeline.analytics.prediction.thresholds import band_bounds
 from retail_pipeline.analytics.prediction.timing import days_until_likely
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.assets.models import purchase_training
-from retail_pipeline.assets.models.purchase import CHAMPIONS
+from retail_pipeline.assets.models.champions import CHAMPIONS, told_model
 from retail_pipeline.assets.models.purchase_training import CODE, SETTINGS, Fitted, current
 from retail_pipeline.warehouse.warehouse import Warehouse
 
@@ -47,7 +47,7 @@ def probabilities(
 
 def _score(warehouse: Warehouse) -> Scored | None:
     """Score today's customers; None where no model serves or nobody is there."""
-    fitted = current(warehouse, warehouse.value(f"select min(saved_model) from {CHAMPIONS}"), CHAMPIONS)
+    fitted = current(warehouse, told_model(warehouse), CHAMPIONS)
     frame = warehouse.read("from customers.features order by customer_id")
     if fitted is None or not fitted.served or frame.empty:
         return None

@@ -15,7 +15,7 @@ from retail_pipeline.assets.decisions import warning_actions
 from retail_pipeline.assets.decisions.warning_actions import choose
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.assets.models import purchase_training
-from retail_pipeline.assets.models.purchase import CHAMPIONS
+from retail_pipeline.assets.models.champions import CHAMPIONS, told_model
 from retail_pipeline.assets.models.purchase_training import CODE, FEATURE_SETTINGS, Fitted, Task, current
 from retail_pipeline.settings import EarlyWarningSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -86,7 +86,7 @@ class Days:
 
 def _days(warehouse: Warehouse) -> Days | str:
     """What is compared, or why nothing can be."""
-    fitted = current(warehouse, warehouse.value(f"select min(saved_model) from {CHAMPIONS}"), CHAMPIONS)
+    fitted = current(warehouse, told_model(warehouse), CHAMPIONS)
     served = fitted.served if fitted else ()
     if not fitted or not served:
         return "no model of purchases serves: models.champions says why"

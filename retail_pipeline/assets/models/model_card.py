@@ -1,6 +1,6 @@
 """A card for each model of purchases: what it is for, learned from, is worth, and must not be used for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SHOWN = ("roc_auc", "pr_auc", "base_rate", "brier", "log_loss", "ece", "top_decile_lift", "profit_per_customer")
@@ -44,16 +44,16 @@ def _card(told: Mapping[str, Any]) -> str:
         f"Features ({len(told['features'])}): {', '.join(told['features'])}.",
     ]
     judged = f"On the test cut-off {told['test_cutoff']}, by models that were fitted to earlier outcomes alone:"
-    return "\n\n".join(facts) + f"\n\n{judged}\n\n{_table(told['metrics'])}"
+    return "\n\n".join(facts) + f"\n\n{judged}\n\n{figures(told['metrics'], SHOWN)}"
 
 
-def _table(metrics: Iterable[Mapping[str, Any]]) -> str:
-    """The figures of the test cut-off, a model a row, with 95 % intervals."""
-    rows = [row for row in metrics if row["split"] == "test" and row["metric"] in SHOWN]
+def figures(metrics: Iterable[Mapping[str, Any]], shown: Sequence[str]) -> str:
+    """Some figures of the test cut-off as a Markdown table, a model a row, with 95 % intervals."""
+    rows = [row for row in metrics if row["split"] == "test" and row["metric"] in shown]
     models = list(dict.fromkeys(row["model"] for row in rows))
     cells = {(row["model"], row["metric"]): _cell(row) for row in rows}
-    lines = [f"| model | {' | '.join(SHOWN)} |", f"|---|{'---|' * len(SHOWN)}"]
-    lines += [f"| {name} | {' | '.join(cells.get((name, metric), '') for metric in SHOWN)} |" for name in models]
+    lines = [f"| model | {' | '.join(shown)} |", f"|---|{'---|' * len(shown)}"]
+    lines += [f"| {name} | {' | '.join(cells.get((name, metric), '') for metric in shown)} |" for name in models]
     return "\n".join(lines) + "\n"
 
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retail_pipeline.analytics.btyd import bg_nbd, fitting, summaries
 from retail_pipeline.analytics.prediction import (
     calibration,
+    choosing,
     curves,
     cutoffs,
     drift,
@@ -19,24 +20,21 @@ from retail_pipeline.analytics.prediction import (
     matrix,
     measures,
     purchase_models,
+    rows,
     thresholds,
     timing,
     trees,
 )
+from retail_pipeline.analytics.prediction.choosing import BEYOND_NOISE, LEAST_FOLDS, share_better
 from retail_pipeline.analytics.prediction.cutoffs import Plan, all_days
-from retail_pipeline.analytics.prediction.experiment import (
-    BEYOND_NOISE,
-    LEAST_FOLDS,
-    Experiment,
-    at,
-    log_losses,
-    share_better,
-)
+from retail_pipeline.analytics.prediction.experiment import Experiment, log_losses
 from retail_pipeline.analytics.prediction.purchase_models import LEAST_EACH, Observed, PurchaseModel, train
+from retail_pipeline.analytics.prediction.rows import at
 from retail_pipeline.analytics.prediction.thresholds import Stakes
 from retail_pipeline.assets import model_training
 from retail_pipeline.assets.customers import features_as_of
 from retail_pipeline.assets.models import purchase_days, purchase_labels
+from retail_pipeline.assets.models.drifts import asked_by_drift
 from retail_pipeline.assets.models.model_card import model_card
 from retail_pipeline.assets.models.purchase_labels import Reach, churn_days, contents, observe
 from retail_pipeline.assets.sql_assets import find_sql_tables
@@ -45,10 +43,13 @@ from retail_pipeline.saved_models import load_model, save_model
 from retail_pipeline.settings import PredictionSettings, Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
 
+if TYPE_CHECKING:
+    import numpy as np
+
 SUBJECT = "purchase"
 CODE = (
     matrix, cutoffs, calibration, trees, purchase_models, thresholds, measures, experiment, curves, importance, drift,
-    timing, bg_nbd, fitting, summaries, features_as_of, purchase_days, purchase_labels,
+    timing, rows, choosing, bg_nbd, fitting, summaries, features_as_of, purchase_days, purchase_labels,
 )  # fmt: skip
 FEATURE_TABLES = ("undone_lines", "order_states", "product_changes", "category_changes", "features")
 """Tables of ``customers`` whose SELECTs make the features."""
@@ -88,6 +89,10 @@ class Task:
     def model(self) -> PurchaseModel:
         """The model that serves."""
         return PurchaseModel.of(self.told["model"])
+
+    def predict(self, values: "np.ndarray[Any, np.dtype[np.float64]]") -> "np.ndarray[Any, np.dtype[np.float64]]":
+        """The probability of an order of each customer; shape (customers,)."""
+        return self.model().probabilities(values)
 
 
 @dataclass(frozen=True)
@@ -165,43 +170,7 @@ def usable(warehouse: Warehouse, there: Reach) -> tuple[Fitted | None, str]:
         folds = len(folds_of(warehouse.settings, there, task.horizon_days))
         if not task.champion and folds >= LEAST_FOLDS > task.told["folds"]:
             return fitted, f"the history now suffices for {task.horizon_days} days"
-    return fitted, _drifted(warehouse, there, fitted)
-
-
-def _drifted(warehouse: Warehouse, there: Reach, fitted: Fitted) -> str:
-    """Which drift of the customers asks for a training; empty if none does, or the last one is not long ago."""
-    tried = date.fromisoformat(fitted.notes["data_until"])
-    if there.as_of is None or (there.as_of - tried).days < warehouse.settings.prediction.drift_days:
-        return ""
-    found = [row for row in drifts(warehouse, fitted) if row["asks"] and row["psi"] > drift.NOTABLE]
-    if not found:
-        return ""
-    worst = max(found, key=lambda row: row["psi"])
-    return f"customers have drifted: {worst['feature']} has an index of {worst['psi']:.2f} for {worst['task']}"
-
-
-def drifts(warehouse: Warehouse, fitted: Fitted) -> list[dict[str, Any]]:
-    """How far today's customers are from those that the champions were calibrated on: rows of ``models.drift``."""
-    frame = warehouse.read("from customers.features order by customer_id")
-    if not fitted.served or frame.empty:
-        return []
-    values = matrix.matrix(frame)
-    rows = []
-    for task in fitted.served:
-        for name, told in task.told["reference"].items():
-            now = task.model().probabilities(values) if name == "probability" else matrix.column(values, name)
-            rows.append(
-                {
-                    "task": task.name,
-                    "feature": name,
-                    "psi": drift.psi(told, now),
-                    "asks": drift.counts(name),
-                    "reference_cutoff": task.told["learned_from"][-1],
-                    "as_of": frame["as_of"].iloc[0],
-                    "label_delay_days": task.horizon_days,
-                }
-            )
-    return rows
+    return fitted, asked_by_drift(warehouse, there, date.fromisoformat(fitted.notes["data_until"]), fitted.served)
 
 
 def _learned_until(task: Task) -> date:

@@ -13,6 +13,20 @@ MEASURED = (
     "'run' as run_id from (values ('xgboost'), ('base_rate'), ('recency_only')) as models(model), "
     "(values ('roc_auc'), ('log_loss'), ('ece'), ('threshold')) as measures(metric)"
 )
+SPEND_CHAMPION = (
+    "select * replace ('clv_30d' as task, 'ridge' as model, null as contact_from, 'def' as saved_model) "
+    f"from ({CHAMPION})"
+)
+SPEND_MEASURED = (
+    "select 'clv_30d' as task, model, date '2024-05-31' as cutoff, 'test' as split, metric, 0.5 as value, "
+    "0.4 as lower, 0.6 as upper, 900 as n, model = 'ridge' as is_champion, model <> 'ridge' as is_baseline, "
+    "'run' as run_id from (values ('ridge'), ('mean'), ('last_period'), ('rfm_cell_mean')) as models(model), "
+    "(values ('r2'), ('rmse_capped'), ('coverage_95'), ('gini'), ('mae')) as measures(metric)"
+)
+DECILES = (
+    "select 'clv_30d' as task, 'ridge' as model, 'deciles' as curve, point, 10 * point as x, 12 * point as y, "
+    "10 * point as customers, date '2024-05-31' as cutoff, true as is_champion from range(1, 4) as points(point)"
+)
 POINTS = (
     "select 'purchase_30d' as task, 'xgboost' as model, 'roc' as curve, point, point / 4 as x, point / 3 as y, "
     "10 * point as customers, date '2024-05-31' as cutoff, true as is_champion from range(1, 4) as points(point)"
@@ -42,6 +56,7 @@ WARNED = (
     "30 as usual_gap_days, 'Pen' as favourite_product, 'call' as action_kind, 'call them' as action, "
     "'xgboost' as model, as_of - 30 as before, as_of from customers.features where customer_id = '200'"
 )
+SPLITS = ("train", "validation", "test")
 TOLD = {
     "models.champions": CHAMPION,
     "models.metrics": MEASURED,
@@ -61,9 +76,19 @@ def _right(*more: str) -> str:
     second += f"date '2024-04-30' as latest_cutoff, date '2024-04-30' as test_cutoff) from ({CHAMPION})"
     others = "insert into models.metrics by name select * replace ('purchase_60d' as task, "
     others += f"date '2024-04-30' as cutoff) from ({MEASURED})"
+    spend = [
+        f"insert into models.champions by name {SPEND_CHAMPION}",
+        f"insert into models.metrics by name {SPEND_MEASURED}",
+        f"insert into models.curves by name {DECILES}",
+    ]
+    earlier = [
+        f"insert into models.metrics by name select * replace ('{split}' as split, cutoff - {days} as cutoff) "
+        "from models.metrics where split = 'test'"
+        for split, days in (("validation", 30), ("train", 60))
+    ]
     cleared = [f"delete from {table}" for table in TOLD]
     filled = [f"insert into {table} by name {rows}" for table, rows in TOLD.items()]
-    return "; ".join([*cleared, *filled, second, others, *more])
+    return "; ".join([*cleared, *filled, second, others, *spend, *earlier, *more])
 
 
 def _twice(table: str) -> str:
@@ -87,22 +112,41 @@ CORRUPTIONS: dict[str, list[str]] = {
             "reason = null",
         ),
         *("contact_from = 2", "is_baseline = true", "latest_cutoff = null"),
-    ),
+    )
+    + _changed("models.champions", "contact_from = 2", "model = 'mean'", where="task = 'clv_30d'"),
     "models.metrics:champions_stand_beside_baselines": [
         _right("delete from models.metrics where model = 'recency_only' and task = 'purchase_30d'"),
         _right("delete from models.metrics where metric = 'ece' and task = 'purchase_30d'"),
         *_changed("models.metrics", "split = 'validation'", "cutoff = cutoff - 1", "is_champion = true"),
         *_changed("models.metrics", "task = 'purchase_8d'", where="metric = 'ece'"),
         *_changed("models.champions", "model = 'btyd'"),
+        _right("delete from models.metrics where model = 'rfm_cell_mean' and split = 'test'"),
+        _right("delete from models.metrics where metric = 'coverage_95'"),
     ],
-    "models.metrics:measures_can_be": _changed(
-        "models.metrics",
-        *("value = 1.5", "value = -0.1", "lower = 0.7", "n = 0", "value = 'nan'::double"),
-        where="metric = 'roc_auc' and model = 'xgboost'",
-    ),
+    "models.metrics:every_split_is_measured": [
+        *(_right(f"delete from models.metrics where task = 'clv_30d' and split = '{split}'") for split in SPLITS),
+        *_changed("models.metrics", "cutoff = cutoff + 31", where="split = 'train' and task = 'clv_30d'"),
+    ],
+    "models.metrics:measures_can_be": [
+        *_changed(
+            "models.metrics",
+            *("value = 1.5", "value = -0.1", "lower = 0.7", "n = 0", "value = 'nan'::double"),
+            where="metric = 'roc_auc' and model = 'xgboost'",
+        ),
+        *_changed("models.metrics", "value = 1.1", where="metric = 'coverage_95'"),
+        *_changed("models.metrics", "value = -1.1, lower = null", where="metric = 'gini'"),
+        *_changed("models.metrics", "value = -1, lower = null", where="metric = 'mae'"),
+    ],
     "models.curves:points_are_on_the_square": _changed(
-        "models.curves", "x = 1.5", "y = 0.1", "x = 0.1", "y = 'nan'::double", "customers = -1", where="point = 2"
-    ),
+        "models.curves",
+        "x = 1.5",
+        "y = 0.1",
+        "x = 0.1",
+        "y = 'nan'::double",
+        "customers = -1",
+        where="point = 2 and curve = 'roc'",
+    )
+    + _changed("models.curves", "x = 1.5", "y = -1", "y = 'inf'::double", where="point = 2 and curve = 'deciles'"),
     "models.feature_importance:weights_can_be": _changed(
         "models.feature_importance",
         *("value = 'nan'::double", "value = -1", "method = 'gini'", "model = 'btyd'"),
