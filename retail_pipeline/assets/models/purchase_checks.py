@@ -278,6 +278,7 @@ CHECKS: list[TableCheck] = [
                 $prediction_risk_bands[2] * (1 - base_rate)
                 / ($prediction_risk_bands[2] * (1 - base_rate) + base_rate) as high_from
             from models.champions
+            where starts_with(task, 'purchase_')
         ),
 
         marked as (

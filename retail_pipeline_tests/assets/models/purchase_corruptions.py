@@ -14,7 +14,8 @@ MEASURED = (
     "(values ('roc_auc'), ('log_loss'), ('ece'), ('threshold')) as measures(metric)"
 )
 SPEND_CHAMPION = (
-    "select * replace ('clv_30d' as task, 'ridge' as model, null as contact_from, 'def' as saved_model) "
+    "select * replace ('clv_30d' as task, 'ridge' as model, null as contact_from, null as base_rate, "
+    "'def' as saved_model) "
     f"from ({CHAMPION})"
 )
 SPEND_MEASURED = (
