@@ -2,7 +2,9 @@
 
 The champion is chosen on the validation cut-offs alone, by the log-loss and the rule of :mod:`choosing`. The test
 cut-off is looked at when that is settled. Where the history is short, outcomes of the validation cut-offs reach into
-the test's; the verdict says so. What models are worth on cut-offs that they learned from is measured for comparison.
+the test's; the verdict says so. Where it is long enough at a validation cut-off, all models are tried once more with
+the level moved by what the season did a year before; that is kept if it lowers the log-loss of the best candidate on
+the validation cut-offs. What models are worth on cut-offs that they learned from is measured for comparison.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,9 +33,12 @@ from retail_pipeline.analytics.prediction.purchase_models import (
     train,
 )
 from retail_pipeline.analytics.prediction.rows import at
+from retail_pipeline.analytics.prediction.season import level, raised
 from retail_pipeline.analytics.prediction.thresholds import Stakes, best_threshold, threshold_measures
 
 Floats = NDArray[np.float64]
+
+SEASON = "levels are moved by what the season did a year before"
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Experiment:
         The predictions for the last cut-off.
     tested
         The champion as it was fitted for that.
+    follows_season
+        Whether all this is of models whose level is moved by what the season did a year before.
     """
 
     verdict: Verdict
@@ -66,6 +73,7 @@ class Experiment:
     thresholds: dict[str, float]
     test: Predicted
     tested: PurchaseModel = field(repr=False)
+    follows_season: bool = False
 
 
 def run(
@@ -100,20 +108,61 @@ def _run(
     models: Sequence[str],
     resamples: int,
 ) -> Experiment:
-    known, predicted, tested = list[Predicted](), list[Predicted](), dict[str, PurchaseModel]()
-    for fold in folds:
-        tested = {name: train(name, at(observed, fold.training), horizon_days) for name in models}
-        for day, kept in ((seen(fold), known), (fold, predicted)):
-            judged = at(observed, [day.cutoff])
-            told = {name: model.probabilities(judged.values) for name, model in tested.items()}
-            kept.append(Predicted(day, judged, told))
+    plain = [_fitted(fold, observed, horizon_days, models) for fold in folds]
+    known = _predict([seen(fold) for fold in folds], observed, plain)
+    predicted, tested = _predict(folds, observed, plain), plain[-1]
+    follows_season = False
+    if any(_tells_season(fold, observed) for fold in folds[:-1]):
+        moved = [
+            {name: model.raised(season_of(fold, observed, model)) for name, model in of_fold.items()}
+            if _tells_season(fold, observed)
+            else of_fold
+            for fold, of_fold in zip(folds, plain, strict=True)
+        ]
+        told = _predict(folds, observed, moved)
+        if _least_loss(told[:-1]) < _least_loss(predicted[:-1]):
+            predicted, tested, follows_season = told, moved[-1], True
     validation, test = predicted[:-1], predicted[-1]
     chosen = choose(validation, resamples=resamples)
+    if follows_season:
+        chosen = Verdict(chosen.champion, f"{chosen.reason}; {SEASON}")
     if folds[-2].cutoff + timedelta(horizon_days) > folds[-1].cutoff:
         chosen = Verdict(chosen.champion, f"{chosen.reason}; {OVERLAP}")
     thresholds = {name: _threshold(name, validation, stakes) for name in models}
     metrics = [row for one in (*known, *predicted) for row in _metrics(one, thresholds, stakes, resamples)]
-    return Experiment(chosen, metrics, thresholds, test, tested[chosen.champion])
+    return Experiment(chosen, metrics, thresholds, test, tested[chosen.champion], follows_season)
+
+
+def _fitted(fold: Fold, observed: Observed, horizon_days: int, models: Sequence[str]) -> dict[str, PurchaseModel]:
+    learned = at(observed, fold.training)
+    return {name: train(name, learned, horizon_days) for name in models}
+
+
+def _predict(
+    folds: Sequence[Fold], observed: Observed, fitted: Sequence[Mapping[str, PurchaseModel]]
+) -> list[Predicted]:
+    predicted = []
+    for fold, models in zip(folds, fitted, strict=True):
+        judged = at(observed, [fold.cutoff])
+        told = {name: model.probabilities(judged.values) for name, model in models.items()}
+        predicted.append(Predicted(fold, judged, told))
+    return predicted
+
+
+def _tells_season(fold: Fold, observed: Observed) -> bool:
+    return bool(fold.season) and all(at(observed, [day]).tells for day in fold.season)
+
+
+def season_of(fold: Fold, observed: Observed, model: PurchaseModel) -> float:
+    """By how much a year before the level rose from the cut-off that a model is calibrated on to that of the fold."""
+    base, now = (level(model, at(observed, [day])) for day in fold.season[:2])
+    return raised(base, now)
+
+
+def _least_loss(validation: Sequence[Predicted]) -> float:
+    """The least log-loss of a candidate, or of a baseline where none is tried."""
+    sums = {name: float(loss.sum()) for name, loss in losses_by_customer(validation).items()}
+    return min(loss for name, loss in sums.items() if name in CANDIDATES or not sums.keys() & set(CANDIDATES))
 
 
 def choose(validation: Sequence[Predicted], *, resamples: int = RESAMPLES) -> Verdict:

@@ -4,7 +4,7 @@ A fitted model gives each customer a score, of which :mod:`calibration` makes a 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Protocol
 
@@ -259,6 +259,10 @@ class PurchaseModel:
     def probabilities(self, values: Floats) -> Floats:
         """The probability that each customer buys within the horizon; shape (customers,)."""
         return self.calibration.probabilities(self.fitted.scores(values))
+
+    def raised(self, by: float) -> "PurchaseModel":
+        """The same model with its log odds raised by so much."""
+        return replace(self, calibration=replace(self.calibration, intercept=self.calibration.intercept + by))
 
     def contributions(self, values: Floats) -> Floats:
         """What each feature adds to the log odds of that; shape of ``values``."""

@@ -37,12 +37,15 @@ class Scored:
 
 
 def probabilities(
-    fitted: Fitted, values: "np.ndarray[Any, np.dtype[np.float64]]"
+    fitted: Fitted, values: "np.ndarray[Any, np.dtype[np.float64]]", day: date
 ) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Of an order within each horizon that has a model, not falling; shape (customers, horizons)."""
+    """Of an order within each horizon that has a model, as its level is on a day; shape (customers, horizons).
+
+    They do not fall from one horizon to a longer one.
+    """
     import numpy as np
 
-    return rising(np.column_stack([task.model().probabilities(values) for task in fitted.served]))
+    return rising(np.column_stack([task.model(day).probabilities(values) for task in fitted.served]))
 
 
 def _score(warehouse: Warehouse) -> Scored | None:
@@ -52,7 +55,8 @@ def _score(warehouse: Warehouse) -> Scored | None:
     if fitted is None or not fitted.served or frame.empty:
         return None
     values = matrix(frame)
-    return Scored(fitted, frame["customer_id"], frame["as_of"].iloc[0], values, probabilities(fitted, values))
+    as_of = frame["as_of"].iloc[0]
+    return Scored(fitted, frame["customer_id"], as_of, values, probabilities(fitted, values, as_of))
 
 
 def _make_next(warehouse: Warehouse) -> "pd.DataFrame":

@@ -169,7 +169,7 @@ def _risen(warehouse: Warehouse, days: Days) -> "tuple[pd.DataFrame, pd.DataFram
         return None
     now, before = (frame.set_index("customer_id", drop=False).loc[both].rename_axis(None) for frame in (now, before))
     place = days.fitted.served.index(days.task)
-    risk_before = 1 - probabilities(days.fitted, matrix(before))[:, place]
+    risk_before = 1 - probabilities(days.fitted, matrix(before), days.as_of)[:, place]
     rise = now["risk"].to_numpy() - risk_before
     expected = now["expected_value"].to_numpy(dtype=np.float64, na_value=np.nan) * (
         horizon / days.value_horizon if days.value_horizon else np.nan

@@ -6,8 +6,9 @@ from typing import Any
 SHOWN = ("roc_auc", "pr_auc", "base_rate", "brier", "log_loss", "ece", "top_decile_lift", "profit_per_customer")
 LIMITS = """\
 - Probabilities are of customers who have bought before; of newcomers nothing is known.
-- The level is that of the latest cut-off whose outcome was known. Where a season raises or lowers all orders at once,
-  probabilities are too low or too high until that season's outcome is known: ece on the test cut-off shows by how much.
+- The level is that of the latest cut-off whose outcome was known, moved by the season of a year before where the reason
+  says so. Where that is not, or this year is another, probabilities are too low or too high while a season raises or
+  lowers all orders at once, until its outcome is known: ece on the test cut-off shows by how much.
 - What was learned is a habit, not an effect: that a customer is likely to buy does not say that contacting helps.
 - An order counts if something of it was left at the end of the horizon; a later return is not foreseen.
 """
@@ -43,6 +44,11 @@ def _card(told: Mapping[str, Any]) -> str:
         f"Contacting customers pays best from a probability of {told['threshold']:.3f} on.",
         f"Features ({len(told['features'])}): {', '.join(told['features'])}.",
     ]
+    if told.get("season"):
+        moved = ", ".join(
+            f"{day} {by:+.3f}" for day, by in zip(told["season"]["days"], told["season"]["raised"], strict=True)
+        )
+        facts.append(f"Log odds are raised by what the season did a year before: {moved}.")
     judged = f"On the test cut-off {told['test_cutoff']}, by models that were fitted to earlier outcomes alone:"
     return "\n\n".join(facts) + f"\n\n{judged}\n\n{figures(told['metrics'], SHOWN)}"
 

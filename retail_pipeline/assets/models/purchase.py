@@ -132,15 +132,16 @@ CHAMPIONS_TABLE = FrameTable(
     "drifted (models.drift) and the last training is prediction.drift_days of data ago. A last day that the data end "
     "in the middle of (sales.daily) counts in no outcome. Models are tried on prediction.cutoffs days, "
     "prediction.step_days apart, the last of which is the test: each is fitted to earlier cut-offs whose horizon had "
-    "ended by that day, and brought to the right level. The champion is chosen on the cut-offs before the test by "
-    "log-loss (of spend by squared errors, spend and expectation counting up to what one spender in 100 exceeds): of "
-    "the candidates not worse than the best beyond noise (97.5 % of draws of customers) the plainest, if it beats the "
-    "baselines beyond noise; else the best baseline serves. A training makes a challenger, which takes over only if "
-    "its loss on the test cut-off is lower, both of them fitted without it; until an outcome is known that the serving "
-    "model has not learned from, that stays, unless the orders it learned from have changed. is_churn_horizon marks "
-    "the gap that 90 % of repeat orders stay under, or prediction.churn_days. Of spend, those clv.horizon_days are "
-    "tried that can be held out; the others are left to BTYD alone. Models and their cards are in models/purchase/ and "
-    "models/value/ in the home.",
+    "ended by that day, and brought to the right level; that of orders is moved by what the season did a year before "
+    "where that was right of the validation cut-offs. The champion is chosen on the cut-offs before the test by log-loss (of "
+    "spend by squared errors, spend and expectation counting up to what one spender in 100 exceeds): of the candidates "
+    "not worse than the best beyond noise (97.5 % of draws of customers) the plainest, if it beats the baselines "
+    "beyond noise; else the best baseline serves. A training makes a challenger, which takes over only if its loss on "
+    "the test cut-off is lower, both of them fitted without it; until an outcome is known that the serving model has "
+    "not learned from, that stays, unless the orders it learned from have changed. is_churn_horizon marks the gap that "
+    "90 % of repeat orders stay under, or prediction.churn_days. Of spend, those clv.horizon_days are tried that can "
+    "be held out; the others are left to BTYD alone. Models and their cards are in models/purchase/ and models/value/ "
+    "in the home.",
     key=("task",),
     columns={
         "task": _TASK,

@@ -21,15 +21,17 @@ from retail_pipeline.analytics.prediction import (
     measures,
     purchase_models,
     rows,
+    season,
     thresholds,
     timing,
     trees,
 )
 from retail_pipeline.analytics.prediction.choosing import BEYOND_NOISE, LEAST_FOLDS, share_better
-from retail_pipeline.analytics.prediction.cutoffs import Plan, all_days
+from retail_pipeline.analytics.prediction.cutoffs import YEAR_DAYS, Plan, all_days
 from retail_pipeline.analytics.prediction.experiment import Experiment, log_losses
 from retail_pipeline.analytics.prediction.purchase_models import LEAST_EACH, Observed, PurchaseModel, train
 from retail_pipeline.analytics.prediction.rows import at
+from retail_pipeline.analytics.prediction.season import Season
 from retail_pipeline.analytics.prediction.thresholds import Stakes
 from retail_pipeline.assets import model_training
 from retail_pipeline.assets.customers import features_as_of
@@ -48,8 +50,8 @@ if TYPE_CHECKING:
 
 SUBJECT = "purchase"
 CODE = (
-    matrix, cutoffs, calibration, trees, purchase_models, thresholds, measures, experiment, curves, importance, drift,
-    timing, rows, choosing, bg_nbd, fitting, summaries, features_as_of, purchase_days, purchase_labels,
+    matrix, cutoffs, calibration, trees, purchase_models, season, thresholds, measures, experiment, curves, importance,
+    drift, timing, rows, choosing, bg_nbd, fitting, summaries, features_as_of, purchase_days, purchase_labels,
 )  # fmt: skip
 FEATURE_TABLES = ("undone_lines", "order_states", "product_changes", "category_changes", "features")
 """Tables of ``customers`` whose SELECTs make the features."""
@@ -65,6 +67,8 @@ LEARNED_BY = tuple(
 )
 """Settings on which a model depends."""
 STEADY_SHARE = 0.1
+SEASON_AHEAD_DAYS = 90
+"""So many days ahead the season of a year before is looked up when a model is made."""
 TOLD_FEATURES = 8
 """Features whose drift is watched: those of most weight."""
 
@@ -86,9 +90,13 @@ class Task:
         """The model's name; None where there was too little data."""
         return self.told["model"]["name"] if self.told["model"] else None
 
-    def model(self) -> PurchaseModel:
-        """The model that serves."""
-        return PurchaseModel.of(self.told["model"])
+    def model(self, day: date | None = None) -> PurchaseModel:
+        """The model that serves; for a day, its level is moved by the season, if it follows that."""
+        model, told = PurchaseModel.of(self.told["model"]), self.told.get("season")
+        if day is None or not told:
+            return model
+        days = tuple(date.fromisoformat(each) for each in told["days"])
+        return model.raised(Season(days, tuple(told["raised"])).on(day))
 
     def predict(self, values: "np.ndarray[Any, np.dtype[np.float64]]") -> "np.ndarray[Any, np.dtype[np.float64]]":
         """The probability of an order of each customer; shape (customers,)."""
@@ -267,8 +275,24 @@ def _train_task(warehouse: Warehouse, there: Reach, horizon_days: int, incumbent
     if incumbent and kept:
         return incumbent, kept
     model = train(tried.verdict.champion, learned, horizon_days)
-    task = Task(horizon_days, _told(warehouse, there, tried, model, at(observed, latest[-1:]), latest))
+    told = _told(warehouse, there, tried, model, at(observed, latest[-1:]), latest)
+    if tried.follows_season:
+        told["season"] = _season(warehouse, there, model, horizon_days, one_in)
+    task = Task(horizon_days, told)
     return task, f"{tried.verdict.champion} serves: {tried.verdict.reason}"
+
+
+def _season(warehouse: Warehouse, there: Reach, model: PurchaseModel, horizon_days: int, one_in: int) -> dict[str, Any]:
+    """By how much the level is raised on days to come, by those of the year before whose outcome is known."""
+    assert there.as_of is not None
+    until = date.fromordinal(there.as_of.toordinal() + SEASON_AHEAD_DAYS)
+    base, *days = plan_of(warehouse.settings, horizon_days).season_before(_first(there), there.as_of, until)
+    observed = observe(warehouse, [base, *days], horizon_days, one_in=one_in)
+    before = season.level(model, at(observed, [base]))
+    return {
+        "days": [date.fromordinal(day.toordinal() + YEAR_DAYS).isoformat() for day in days],
+        "raised": [season.raised(before, season.level(model, at(observed, [day]))) for day in days],
+    }
 
 
 def _without_model(horizon_days: int, incumbent: Task | None, why: str, folds: int) -> tuple[Task, str]:
@@ -305,7 +329,7 @@ def _kept(warehouse: Warehouse, tried: Experiment, incumbent: Task | None) -> st
     if test.fold.cutoff < learned_until:
         return f"{incumbent.champion} of {learned_until} stays: no outcome is known yet that it has not learned from"
     events, values = test.observed.events, test.observed.values
-    old = log_losses(events, incumbent.model().probabilities(values))
+    old = log_losses(events, incumbent.model(test.fold.cutoff).probabilities(values))
     new = log_losses(events, tried.tested.probabilities(values))
     if share_better(new, old) >= BEYOND_NOISE:
         return ""

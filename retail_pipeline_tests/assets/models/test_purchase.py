@@ -15,6 +15,7 @@ import pytest
 
 from retail_pipeline.analytics.prediction import trees
 from retail_pipeline.analytics.prediction.drift import NOTABLE
+from retail_pipeline.analytics.prediction.experiment import SEASON
 from retail_pipeline.analytics.prediction.matrix import FEATURES, column, matrix
 from retail_pipeline.analytics.prediction.purchase_models import BASELINES, CANDIDATES
 from retail_pipeline.assets.customers import lifetime_value, next_purchase
@@ -472,7 +473,7 @@ def test_the_risk_a_month_ago_is_what_the_same_models_say_of_a_store_that_ends_t
     assert fitted
     with opened(home) as warehouse:
         frame = warehouse.read("from customers.features order by customer_id")
-    risks = 1 - next_purchase.probabilities(fitted, matrix(frame))[:, 1]
+    risks = 1 - next_purchase.probabilities(fitted, matrix(frame), AS_OF)[:, 1]
     expected = dict(zip(frame["customer_id"], risks.tolist(), strict=True))
     rows = warnings(trained)
     assert len(rows) > 5
@@ -637,6 +638,48 @@ def test_a_fortnight_without_orders_costs_no_model_and_no_training_each_night(ho
         assert usable(warehouse, there)[1] == ""
         serving = replace(task, told={"model": {"name": "btyd"}, "as_of": FIRST.isoformat(), "data_hash": ""})
         assert _train_task(warehouse, there, 14, serving) == (serving, f"btyd stays: {task.told['reason']}")
+
+
+YEARS = 820
+QUIET_FROM = 760
+"""A quiet season begins on that day, and a year of whole weeks before."""
+
+
+def quiet_seasons() -> list[list[object]]:
+    """The orders of more than two years, of which few are left in ninety days of each of the last two."""
+    quiet = {day - back for day in range(QUIET_FROM, QUIET_FROM + 90) for back in (0, 364)}
+    found: list[list[object]] = []
+    for number, (customer, day, amount) in enumerate(orders(600, days=YEARS)):
+        if (day - FIRST).days not in quiet or number % 4 == 0 or customer == "closing":
+            found.append([f"o{number}", f"{day} 12:00:00", customer, "P", "Pen", 1, amount, "France"])
+    return found
+
+
+def test_levels_follow_the_season_of_a_year_before(home: Home) -> None:
+    settings = (
+        "[prediction]\nhorizon_days = [30]\nchurn_days = 30\nleast_customers = 300\ncutoffs = 2\n"
+        "most_training_cutoffs = 3\n"
+    )
+    opened_store(home, quiet_seasons(), settings)
+    with opened(home) as warehouse:
+        there = reach(warehouse)
+        assert there.as_of
+        (task,) = train_models(warehouse, there, None, "").tasks
+        told = task.told["season"]
+        assert SEASON in task.told["reason"]
+        saved = load_model(warehouse.home.models / SUBJECT)
+        assert saved
+        place = warehouse.home.models / SUBJECT / saved.id / "card.md"
+        assert f"the season did a year before: {there.as_of} " in place.read_text()
+        assert told["days"] == [str(there.as_of + timedelta(days=step)) for step in (0, 30, 60, 90)]
+        # it was judged where the quiet season began, and is calibrated in it: no more is to be taken off before it ends
+        values = observe(warehouse, [there.as_of], 1).values
+        means = [task.model(there.as_of + timedelta(days=step)).probabilities(values).mean() for step in (0, 30, 60)]
+        assert means[0] == pytest.approx(task.model().probabilities(values).mean(), rel=0.15)
+        assert means[1] > 1.5 * means[0]
+        assert task.model(date(2040, 1, 1)).probabilities(values).mean() == pytest.approx(
+            task.model(date.fromisoformat(told["days"][-1])).probabilities(values).mean()
+        )
 
 
 def test_a_stray_line_of_long_ago_is_no_history(home: Home) -> None:
