@@ -13,7 +13,7 @@ import streamlit as st
 from retail_pipeline.dashboard import ways
 from retail_pipeline.dashboard.drawing import View
 from retail_pipeline.dashboard.filters import GUESTS, PERIODS, Filters, period_bounds
-from retail_pipeline.dashboard.freshness import data_end, freshness
+from retail_pipeline.dashboard.freshness import data_end, freshness, reporting_currency
 from retail_pipeline.dashboard.snapshot import Snapshot, published
 from retail_pipeline.errors import RetailPipelineError, SnapshotMissingError
 from retail_pipeline.home import Home
@@ -81,7 +81,7 @@ def show_page(name: str) -> None:
     try:
         snapshot = published(home)
         _follow(home, snapshot)
-        view = View(snapshot, _ask_filters(snapshot), _currency(snapshot))
+        view = View(snapshot, _ask_filters(snapshot), reporting_currency(snapshot))
         _show_freshness(home, snapshot)
         importlib.import_module(f"retail_pipeline.dashboard.views.{name}").show(view)
     except SnapshotMissingError as error:
@@ -131,13 +131,6 @@ def _follow(home: Home, shown: Snapshot) -> None:
     if newest is not None and newest != shown.path:
         st.toast("New data were published; the page shows them now.", icon=":material/update:")
         st.rerun()
-
-
-def _currency(snapshot: Snapshot) -> str | None:
-    if not snapshot.has("core.reporting_currency"):
-        return None
-    found = snapshot.value("select currency from core.reporting_currency")
-    return str(found) if found is not None else None
 
 
 def _show_freshness(home: Home, snapshot: Snapshot) -> None:

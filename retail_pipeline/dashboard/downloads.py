@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from retail_pipeline.console.export import FORMULA_STARTS
+from retail_pipeline.console.workbook import FORMULA_STARTS
 
 LIST_SEPARATOR = ", "
 
