@@ -49,6 +49,7 @@ PAGES = (
     Page("baskets", "Baskets", "shopping_basket", "Products"),
     Page("models", "Models", "model_training", "Trust"),
     Page("data", "Data", "database", "Trust"),
+    Page("score", "Score a file", "upload_file", "Tools"),
 )
 
 
