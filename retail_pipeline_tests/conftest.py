@@ -1,13 +1,18 @@
 """Fixtures for all tests."""
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
 from retail_pipeline.home import Home
+from retail_pipeline.simulator import preset, simulate_store
 from retail_pipeline_tests.real_data import CDNOW_SAMPLE
-from retail_pipeline_tests.stores import ONLINE_RETAIL, ONLINE_RETAIL_XLSX
+from retail_pipeline_tests.stores import FEW_PAGES, ONLINE_RETAIL, ONLINE_RETAIL_XLSX, refresh
+
+MODELS_OF_FEW = "[clv]\nleast_customers = 50\n[prediction]\nleast_customers = 50\n"
+"""Settings by which a store of few customers has all models."""
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +28,20 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def home(tmp_path: Path) -> Home:
     """An empty home."""
     return Home(tmp_path / "store").create()
+
+
+@pytest.fixture(scope="session")
+def small_store(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Home:
+    """A small simulated store, published with all its models: built once for all workers, and only to be read."""
+    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    home = Home(shared / "small-store")
+    with (shared / "small-store.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.warehouse_link.exists():
+            home.create().settings_file.write_text(f"{FEW_PAGES}{MODELS_OF_FEW}")
+            simulate_store(home.drops, preset("small", customers=200))
+            assert refresh(home).success
+    return home
 
 
 @pytest.fixture(scope="session")

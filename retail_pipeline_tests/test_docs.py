@@ -4,32 +4,18 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from retail_pipeline.cli import main
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.formats import FORMATS
 from retail_pipeline.ingest.formats.own import own_format
 from retail_pipeline.settings import OwnFormatSettings
-from retail_pipeline.simulator import preset, simulate_store
 from retail_pipeline.warehouse.reader import open_snapshot
 from retail_pipeline_tests.settings_page import PAGE, settings_page
-from retail_pipeline_tests.stores import FEW_PAGES, refresh
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 FORMATS_PAGE = (ROOT / "docs" / "formats.md").read_text()
 TABLE_ROW = re.compile(r"^\| (?P<tables>`\w+\.\w+`.*?) \| .* \| `(?P<query>[^`]+)` \|$", re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def small_store(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A small simulated store, published."""
-    home = Home(tmp_path_factory.mktemp("docs") / "store").create()
-    home.settings_file.write_text(FEW_PAGES)
-    simulate_store(home.drops, preset("small", customers=120))
-    assert refresh(home).success
-    return home
 
 
 def test_readme_describes_every_published_table_and_no_other(small_store: Home) -> None:

@@ -1,11 +1,13 @@
 """The script that Streamlit runs: the frame around every page, and the way between pages."""
 
+import contextlib
 import importlib
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import duckdb
 import streamlit as st
@@ -13,7 +15,7 @@ import streamlit as st
 from retail_pipeline.dashboard import ways
 from retail_pipeline.dashboard.drawing import View
 from retail_pipeline.dashboard.filters import GUESTS, PERIODS, Filters, period_bounds
-from retail_pipeline.dashboard.freshness import data_end, freshness
+from retail_pipeline.dashboard.freshness import data_end, freshness, reporting_currency
 from retail_pipeline.dashboard.snapshot import Snapshot, published
 from retail_pipeline.errors import RetailPipelineError, SnapshotMissingError
 from retail_pipeline.home import Home
@@ -47,17 +49,19 @@ PAGES = (
     Page("baskets", "Baskets", "shopping_basket", "Products"),
     Page("models", "Models", "model_training", "Trust"),
     Page("data", "Data", "database", "Trust"),
+    Page("score", "Score a file", "upload_file", "Tools"),
 )
 
 
 def main() -> None:
-    """Show the page that the address asks for."""
+    """Show the page that the address asks for, in its frame."""
     st.set_page_config(page_title="Retail dashboard", page_icon="🛍️", layout="wide")
+    views: list[View] = []
     sections: dict[str, list[st.Page]] = {}
     known: dict[str, st.Page] = {}
     for page in PAGES:
         entry = st.Page(
-            _shower(page.name),
+            partial(_show_with, page.name, views),
             title=page.title,
             icon=f":material/{page.icon}:",
             url_path=page.name,
@@ -66,26 +70,41 @@ def main() -> None:
         known[page.name] = entry
         sections.setdefault(page.section, []).append(entry)
     st.session_state[ways.PAGES] = known
-    st.navigation(sections).run()
-
-
-def _shower(name: str) -> Callable[[], None]:
-    return lambda: show_page(name)
+    chosen = st.navigation(sections)
+    st.title(chosen.title)
+    with _faults_told():
+        views.append(_prepare())  # outside of the page, so that filters stay from page to page
+        chosen.run()
 
 
 def show_page(name: str) -> None:
-    """One page in its frame; without a snapshot what to do instead."""
+    """One page in its frame, without the way to the others."""
+    st.title(next(page.title for page in PAGES if page.name == name))
+    with _faults_told():
+        _show_with(name, [_prepare()])
+
+
+def _show_with(name: str, views: list[View]) -> None:
+    importlib.import_module(f"retail_pipeline.dashboard.views.{name}").show(views[0])
+
+
+def _prepare() -> View:
+    """The newest snapshot with the filters asked for; says how fresh it is."""
     home = Home.locate()
-    page = next(page for page in PAGES if page.name == name)
-    st.title(page.title)
+    snapshot = published(home)
+    _follow(home, snapshot)
+    view = View(snapshot, _ask_filters(snapshot), reporting_currency(snapshot))
+    _show_freshness(home, snapshot)
+    return view
+
+
+@contextlib.contextmanager
+def _faults_told() -> Iterator[None]:
+    """What goes wrong inside is said on the page; without a snapshot what to do."""
     try:
-        snapshot = published(home)
-        _follow(home, snapshot)
-        view = View(snapshot, _ask_filters(snapshot), _currency(snapshot))
-        _show_freshness(home, snapshot)
-        importlib.import_module(f"retail_pipeline.dashboard.views.{name}").show(view)
+        yield
     except SnapshotMissingError as error:
-        _show_beginning(home, error)
+        _show_beginning(Home.locate(), error)
     except RetailPipelineError as error:
         st.error(str(error), icon="🛑")
     except duckdb.Error as error:
@@ -131,13 +150,6 @@ def _follow(home: Home, shown: Snapshot) -> None:
     if newest is not None and newest != shown.path:
         st.toast("New data were published; the page shows them now.", icon=":material/update:")
         st.rerun()
-
-
-def _currency(snapshot: Snapshot) -> str | None:
-    if not snapshot.has("core.reporting_currency"):
-        return None
-    found = snapshot.value("select currency from core.reporting_currency")
-    return str(found) if found is not None else None
 
 
 def _show_freshness(home: Home, snapshot: Snapshot) -> None:

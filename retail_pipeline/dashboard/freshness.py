@@ -45,7 +45,9 @@ def freshness(home: Home, snapshot: Snapshot, now: datetime, fresh_within_hours:
     until = f"Data to {last_day:%d %B %Y}" if last_day else "No data yet"
     checks = f"{counted(int(passed), 'check')} passed" + (f", {len(failed)} failed" if failed else "")
     age = now - head["published_at"].to_pydatetime()
-    line = f"{until} · published {ago(age.total_seconds())} · {checks}"
+    currency = reporting_currency(snapshot)
+    amounts = f"amounts in {currency}" if currency else "the currency of amounts is not known"
+    line = f"{until} · published {ago(age.total_seconds())} · {amounts} · {checks}"
     warnings = [*_withheld(home), *_failed_run(last_run(home), head["published_at"].to_pydatetime())]
     warnings += [f"{row['severity']} {row['table_name']}: {row['check']}: {row['message']}" for row in failed]
     warnings += [
@@ -63,6 +65,14 @@ def data_end(snapshot: Snapshot) -> date | None:
     """The last day of the data, None without any."""
     found = snapshot.value("select max(date_day) from core.calendar") if snapshot.has("core.calendar") else None
     return found.date() if found is not None else None
+
+
+def reporting_currency(snapshot: Snapshot) -> str | None:
+    """The currency of all amounts, None where it is not known (currency.reporting sets it)."""
+    if not snapshot.has("core.reporting_currency"):
+        return None
+    found = snapshot.value("select currency from core.reporting_currency")
+    return str(found) if found is not None else None
 
 
 def ago(seconds: float) -> str:

@@ -1,0 +1,278 @@
+"""Every page, drawn by Streamlit without a browser: on a store with all models, and on homes with little or nothing."""
+
+import shutil
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from retail_pipeline.dashboard.app import PAGES
+from retail_pipeline.dashboard.snapshot import Snapshot, published
+from retail_pipeline.home import Home
+from retail_pipeline.warehouse.snapshot import current_snapshot, point_link, publish
+from retail_pipeline_tests.dashboard.test_snapshot import publish_changed
+from retail_pipeline_tests.stores import CANONICAL_HEADER, opened, write_drop
+from retail_pipeline_tests.tables import build_tables
+
+NAMES = [page.name for page in PAGES]
+CHARTS = {
+    "overview": 7, "why": 3, "rfm": 6, "segments": 6, "value": 8, "baskets": 4, "models": 5, "data": 2,
+}  # fmt: skip
+"""Figures that a page has at least on a store with all models."""
+LOOKED_UP = {"customer", "score", "forecasts"}
+"""Pages that show nothing until something is given, or until tables of other parts are there."""
+
+
+def _script(page: str) -> None:
+    from retail_pipeline.dashboard.app import show_page
+
+    show_page(page)
+
+
+def page_of(home: Home, name: str, monkeypatch: pytest.MonkeyPatch, **query: Any) -> AppTest:
+    """A page of a home, run once."""
+    monkeypatch.setenv("RETAIL_HOME", str(home.root))
+    app = AppTest.from_function(_script, args=(name,), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def texts(app: AppTest) -> str:
+    """All that a page says in words."""
+    kinds = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info, app.warning, app.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_page_shows_its_figures_without_an_error(
+    small_store: Home, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    app = page_of(small_store, name, monkeypatch)
+    assert not app.exception
+    assert [error.value for error in app.error] == []
+    assert app.title[0].value == next(page.title for page in PAGES if page.name == name)
+    assert "Data to 30 June 2024" in app.caption[0].value
+    assert len(app.get("plotly_chart")) >= CHARTS.get(name, 0)
+    assert name in CHARTS or name in LOOKED_UP
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_before_any_run_every_page_says_what_to_do(home: Home, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    app = page_of(home, name, monkeypatch)
+    assert not app.exception
+    assert not app.error
+    assert "Nothing is published" in texts(app)
+    assert "retail run" in texts(app)
+
+
+@pytest.fixture(scope="module")
+def without_lines(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home whose only file has a header and no line, published with all tables, empty."""
+    home = Home(tmp_path_factory.mktemp("without-lines") / "store").create()
+    write_drop(home, "a.csv", CANONICAL_HEADER + "\n")
+    with opened(home) as warehouse:
+        build_tables(warehouse)
+        publish(warehouse, keep=1)
+    return home
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_on_empty_tables_say_that_there_is_nothing(
+    without_lines: Home, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    app = page_of(without_lines, name, monkeypatch)
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("plotly_chart")) == 0
+    assert app.info or name == "score"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_on_a_snapshot_without_their_tables_say_what_is_missing(
+    home: Home, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with opened(home) as warehouse:
+        build_tables(warehouse, only=())
+        publish(warehouse, keep=1)
+    app = page_of(home, name, monkeypatch)
+    assert not app.exception
+    assert not app.error
+    assert app.info
+
+
+@pytest.fixture
+def shown(small_store: Home, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
+    """The small store's snapshot, to compare with."""
+    monkeypatch.setenv("RETAIL_HOME", str(small_store.root))
+    return published(small_store)
+
+
+def metric_of(app: AppTest, label: str) -> str:
+    (found,) = [metric.value for metric in app.metric if metric.label == label]
+    return str(found)
+
+
+JUNE = "from sales.order_members where date_day between date '2024-06-01' and date '2024-06-30'"
+
+
+def test_headline_figures_are_those_of_the_last_whole_month(
+    shown: Snapshot, small_store: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = page_of(small_store, "overview", monkeypatch)
+    orders, customers = shown.frame(
+        f"select sum(orders), count(distinct case when orders > 0 then customer_id end) {JUNE}"
+    ).iloc[0]
+    assert metric_of(app, "Orders") == f"{int(orders):,}"
+    assert metric_of(app, "Customers") == f"{int(customers):,}"
+    assert "June 2024, the last whole month, against May 2024" in texts(app)
+
+
+def test_filters_come_from_the_address_and_narrow_the_figures(
+    shown: Snapshot, small_store: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = page_of(
+        small_store, "overview", monkeypatch, period="Last 30 days", country="Germany", guests="Without guests"
+    )
+    assert app.multiselect(key="country").value == ["Germany"]
+    orders = shown.value(f"select sum(orders) {JUNE} and country = 'Germany' and customer_type <> 'guest'")
+    assert metric_of(app, "Orders") == f"{int(orders):,}"
+    assert "Not narrowed by period and country and guests" in texts(app)
+
+
+def test_an_unknown_filter_in_the_address_is_left_aside(small_store: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page_of(small_store, "overview", monkeypatch, country="Atlantis", period="never")
+    assert not app.exception
+    assert app.multiselect(key="country").value == []
+
+
+def test_choosing_a_filter_changes_the_figures(
+    shown: Snapshot, small_store: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = page_of(small_store, "rfm", monkeypatch)
+    whole = metric_of(app, "Customers")
+    app.multiselect(key="segment").set_value(["Champions"]).run()
+    champions = shown.value("select count(*) from customers.rfm_scores where segment = 'Champions'")
+    assert metric_of(app, "Customers") == f"{int(champions):,}" != whole
+
+
+def test_a_customers_page_shows_that_customer(
+    shown: Snapshot, small_store: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = shown.frame(
+        "select scores.* from customers.rfm_scores as scores join customers.churn_risk using (customer_id) "
+        "order by monetary desc limit 1"
+    ).iloc[0]
+    app = page_of(small_store, "customer", monkeypatch, customer=row["customer_id"])
+    assert metric_of(app, "Segment") == row["segment"]
+    assert metric_of(app, "RFM score") == row["rfm_score"]
+    assert {"#### What to do", "#### Next order", "#### History", "#### What to offer"} <= {
+        element.value for element in app.markdown
+    }
+
+
+def test_nobody_is_shown_for_an_unknown_customer(small_store: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page_of(small_store, "customer", monkeypatch, customer="nobody")
+    assert "No customer has this id" in app.warning[-1].value
+    assert not app.metric
+
+
+def test_the_slider_of_contacts_moves_the_confusion_matrix(small_store: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page_of(small_store, "value", monkeypatch)
+    (slider,) = [one for one in app.select_slider if one.label.startswith("Contact so many")]
+    best = metric_of(app, "Profit")
+    slider.set_value(0).run()
+    assert metric_of(app, "Contacted") == "0"
+    assert float(metric_of(app, "Profit").split()[0]) == 0 <= float(best.split()[0].replace(",", ""))
+
+
+def test_queries_are_answered_and_faults_are_said(small_store: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page_of(small_store, "data", monkeypatch)
+    (box,) = [area for area in app.text_area if area.label == "Query"]
+    box.set_value("select 41 + 1 as answer")
+    (run,) = [button for button in app.button if button.label == "Run the query"]
+    run.click().run()
+    assert app.dataframe[-1].value["answer"].tolist() == [42]
+    (box,) = [area for area in app.text_area if area.label == "Query"]
+    box.set_value("drop table core.orders")
+    (run,) = [button for button in app.button if button.label == "Run the query"]
+    run.click().run()
+    assert "Only SELECT" in app.error[0].value
+
+
+def test_the_lineage_of_a_table_is_told_in_words(small_store: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page_of(small_store, "data", monkeypatch, table="customers.rfm_segments")
+    assert "`customers.rfm_segments` is made from `customers.rfm_scores`" in texts(app)
+
+
+def test_a_snapshot_published_between_two_interactions_is_shown(
+    small_store: Home, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = current_snapshot(small_store)
+    assert source is not None
+    shutil.copy(source, home.snapshots / source.name)
+    point_link(home.warehouse_link, home.snapshots / source.name)
+    app = page_of(home, "overview", monkeypatch)
+    assert metric_of(app, "Net sales").endswith("GBP")
+    publish_changed(home, "warehouse-2.duckdb", "update core.reporting_currency set currency = 'EUR'")
+    app.run()
+    assert metric_of(app, "Net sales").endswith("EUR")
+
+
+def test_a_fault_in_a_page_shows_no_data_and_logs_only_its_place(
+    small_store: Home, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from retail_pipeline.dashboard.views import overview
+
+    def fail(_: object) -> None:
+        raise ValueError("customer jane@example.com")
+
+    monkeypatch.setattr(overview, "show", fail)
+    app = page_of(small_store, "overview", monkeypatch)
+    assert "ValueError" in app.error[0].value
+    said = texts(app) + "".join(capfd.readouterr())
+    assert "jane@example.com" not in said
+    assert "ValueError at" in said
+
+
+FORECASTS = """
+    create schema if not exists forecasts;
+    create table forecasts.revenue as
+        select 'total' as series, 'month' as frequency, month as period, 'actual' as model, 'history' as kind,
+            net_sales::double as value, null::double as lower_80, null::double as upper_80, null::double as lower_95,
+            null::double as upper_95, null::boolean as is_champion
+        from sales.monthly
+        union all
+        select 'total', 'month', (date '2024-07-01' + to_months(i::int))::date, 'ets', 'forecast', 100, 80, 120, 60,
+        140,
+            true
+        from range(6) as months(i);
+    create table forecasts.backtest as
+        select 'total' as series, 'month' as frequency, 'ets' as model, 'mase' as metric, 0.8 as value, 4 as folds;
+    create table forecasts.scenarios as
+        select 'moderate' as scenario, date '2024-07-01' as period, 100.0 as value;
+    create table forecasts.product_demand as
+        select product_id, (date '2024-07-01' + (7 * i)::int)::date as week, 10.0 as value, 4.0 as lower_80,
+            18.0 as upper_80
+        from core.products, range(6) as weeks(i)
+        where not is_charge
+"""
+
+
+def test_forecasts_are_drawn_and_levers_multiply_them(
+    small_store: Home, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = current_snapshot(small_store)
+    assert source is not None
+    point_link(home.warehouse_link, source)
+    published_with = publish_changed(
+        home, "warehouse-4.duckdb", f"drop schema if exists forecasts cascade; {FORECASTS}"
+    )
+    assert published_with.exists()
+    app = page_of(home, "forecasts", monkeypatch)
+    assert not app.error
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 5
+    assert metric_of(app, "Forecast") == "600 GBP"
+    app.slider(key="lever-orders").set_value(10).run()
+    assert metric_of(app, "With your levers") == "660 GBP"
