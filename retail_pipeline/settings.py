@@ -629,6 +629,21 @@ class PredictionSettings(_Section):
     )
 
 
+class ForecastSettings(_Section):
+    """Net sales in times to come."""
+
+    horizon_months: int = Field(3, ge=1, le=24, description="how far ahead to forecast [months]")
+    members: int = Field(
+        4, ge=0, le=50, description="countries, channels and categories with forecasts of their own; the rest together"
+    )
+    origins: int = Field(
+        39, ge=4, le=500, description="models are tried from so many earlier days at most, the latest [origins]"
+    )
+    least_orders: float = Field(
+        10.0, ge=0, description="of a series with fewer orders a period no models are tried [orders]"
+    )
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -711,6 +726,7 @@ class Settings(BaseSettings):
     clv: ClvSettings = ClvSettings()
     recommendations: RecommendationSettings = RecommendationSettings()
     prediction: PredictionSettings = PredictionSettings()
+    forecast: ForecastSettings = ForecastSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -38,6 +38,7 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         **{f"clv_{name}": value for name, value in settings.clv.model_dump().items()},
         **{f"recommendation_{name}": value for name, value in settings.recommendations.model_dump().items()},
         **{f"prediction_{name}": value for name, value in settings.prediction.model_dump().items()},
+        **{f"forecast_{name}": value for name, value in settings.forecast.model_dump().items()},
     }
 
 
