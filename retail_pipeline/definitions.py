@@ -20,8 +20,9 @@ from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value, next_purchase
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import insights, reports
-from retail_pipeline.assets.forecasts import backtest, revenue
+from retail_pipeline.assets.forecasts import archive, backtest, revenue, scenarios
 from retail_pipeline.assets.forecasts import checks as forecasts_checks
+from retail_pipeline.assets.forecasts import customers as forecast_customers
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
 from retail_pipeline.assets.models import btyd, purchase, purchase_checks
 from retail_pipeline.assets.models import checks as models_checks
@@ -75,6 +76,9 @@ FRAME_TABLES: list[FrameTable] = [
     *next_purchase.TABLES,
     *backtest.TABLES,
     revenue.TABLE,
+    scenarios.TABLE,
+    archive.TABLE,
+    forecast_customers.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]

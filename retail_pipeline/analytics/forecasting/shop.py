@@ -87,13 +87,15 @@ class Shop:
         """All series of all frequencies that have a whole period, the total first."""
         ahead = 31 * (months + 1) + 7
         calendar = ShopCalendar(self.days, self.total, self.has_sales, self.country, ahead)
+        all_values = {TOTAL: self.total, **self.parts}
+        calendars = {name: self._own_calendar(name, values, calendar, ahead) for name, values in all_values.items()}
         found = []
         for frequency in FREQUENCIES:
             periods = self.periods.get(frequency)
             if frequency != DAY and (periods is None or not len(periods)):
                 continue
-            for name, values in {TOTAL: self.total, **self.parts}.items():
-                own = self._own_calendar(name, values, calendar, ahead)
+            for name, values in all_values.items():
+                own = calendars[name]
                 grid = own.grid(frequency, periods)
                 sums = np.round(grid.sums(values)[: grid.known], DIGITS)
                 found.append(series_of(name, sums, grid, own, months, most_origins))

@@ -13,7 +13,9 @@ from retail_pipeline.analytics.forecasting.candidates import BASELINE
 from retail_pipeline.analytics.forecasting.trading_calendar import FREQUENCIES
 from retail_pipeline.assets.forecasts import forecast_training
 from retail_pipeline.assets.forecasts.forecast_training import (
+    CALIBRATION_PICTURE,
     CODE,
+    HORIZONS_PICTURE,
     SUBJECT,
     Chosen,
     Told,
@@ -25,7 +27,6 @@ from retail_pipeline.assets.forecasts.shop_read import UPSTREAM
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.assets.pictures import image
 from retail_pipeline.errors import ModelError
-from retail_pipeline.reports.forecast_charts import calibration_chart, horizons_chart
 from retail_pipeline.saved_models import load_model
 from retail_pipeline.settings import ForecastSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -85,6 +86,9 @@ def _champion_row(chosen: Chosen, told: Told) -> dict[str, Any]:
         "folds": mase.get("folds"),
         "mase": mase.get("value"),
         "baseline_mase": baseline.get("mase", {}).get("value"),
+        "scale": told.told["scale"],
+        "error_mean": told.told["error_mean"],
+        "error_spread": told.told["error_spread"],
         "trained_until": chosen.notes["last_day"],
         "saved_model": chosen.id,
     }
@@ -157,24 +161,21 @@ def _tell_champions(warehouse: Warehouse) -> Mapping[str, Any]:
 
 def _tell_horizons(warehouse: Warehouse) -> Mapping[str, Any]:
     """The error of each model of the whole by how far it looked."""
-    pictures = {}
-    for told in _told(warehouse):
-        if told.series == "total" and told.told["horizons"]:
-            svg = horizons_chart(told.told["horizons"], told.choice.model, told.frequency)
-            pictures[f"by_{told.frequency}"] = dg.MetadataValue.md(image(f"backtest, {told.frequency}", svg))
-    return pictures
+    return _picture(warehouse, HORIZONS_PICTURE, "error by horizon")
 
 
 def _tell_calibration(warehouse: Warehouse) -> Mapping[str, Any]:
     """How many outcomes intervals held, by level, for the whole."""
-    lines = {
-        told.frequency: [(row["level"], row["coverage"]) for row in told.told["calibration"]]
-        for told in _told(warehouse)
-        if told.series == "total" and told.told["calibration"]
-    }
-    if not lines:
+    return _picture(warehouse, CALIBRATION_PICTURE, "calibration of the whole")
+
+
+def _picture(warehouse: Warehouse, file_name: str, title: str) -> Mapping[str, Any]:
+    """A picture that was drawn at the training; nothing if nothing was tried."""
+    chosen = choice_told(warehouse)
+    path = warehouse.home.models / SUBJECT / chosen.id / file_name if chosen else None
+    if path is None or not path.exists():
         return {}
-    return {"calibration": dg.MetadataValue.md(image("calibration of the whole", calibration_chart(lines)))}
+    return {title.replace(" ", "_"): dg.MetadataValue.md(image(title, path.read_text(encoding="utf-8")))}
 
 
 SERIES = (
@@ -215,6 +216,9 @@ CHAMPIONS_TABLE = FrameTable(
         "folds": ("bigint", "origins from then on, on which the model was judged [origins]"),
         "mase": ("double", "its mean absolute scaled error on them [seasonal naive's errors in the history]"),
         "baseline_mase": ("double", "the same of the seasonal naive"),
+        "scale": ("double", "the seasonal naive's mean error in the history, null without origins [as the series]"),
+        "error_mean": ("double", "mean scaled error of the model's forecasts from an origin, of all origins"),
+        "error_spread": ("double", "standard deviation of that from origin to origin"),
         "trained_until": ("date", "the last day known at the training"),
         "saved_model": ("varchar", "a hash of the choices, which is the folder in models/forecast/"),
     },

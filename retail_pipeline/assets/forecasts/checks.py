@@ -115,6 +115,79 @@ HISTORY = """
         where not is_partial
     )
 """
+WATCHED, LEAST_SCORED = 90, 3
+"""Days back whose forecasts are watched, and how many must have come true or not by now."""
+OUT_OF_RANGE = f"""
+    with watched as (
+        select series, frequency, origin, count(*) as periods, avg(scaled_error) as scaled_error
+        from forecasts.archive
+        where scaled_error is not null
+            and period > (select max(period) from forecasts.archive where actual is not null) - {WATCHED}
+        group by series, frequency, origin
+    ),
+
+    lately as (
+        select series, frequency, sum(periods) as periods, avg(scaled_error) as scaled_error
+        from watched
+        group by series, frequency
+    )
+
+    select
+        lately.series,
+        lately.frequency,
+        round(lately.scaled_error, 2) as scaled_error,
+        round(champions.error_mean + 2 * champions.error_spread, 2) as expected_up_to
+    from lately
+    join forecasts.champions as champions
+        on lately.series = champions.series
+        and lately.frequency = champions.frequency
+    where lately.periods >= {LEAST_SCORED}
+        and lately.scaled_error > champions.error_mean + 2 * champions.error_spread
+"""
+ORDERED = """
+    select period, min(case when scenario = 'moderate' then value end) as moderate
+    from forecasts.scenarios
+    group by period
+    having count(*) <> 3 or not bool_and(isfinite(value) and isfinite(model_value))
+    union all
+    select null, sum(value)
+    from forecasts.scenarios
+    having sum(case scenario when 'moderate' then value when 'conservative' then -value end) < 0
+        or sum(case scenario when 'aggressive' then value when 'moderate' then -value end) < 0
+"""
+MODERATE = """
+    select scenarios.period, scenarios.value, revenue.value as forecast
+    from forecasts.scenarios as scenarios
+    left join forecasts.revenue as revenue
+        on scenarios.period = revenue.period
+        and revenue.series = 'total'
+        and revenue.frequency = 'month'
+        and revenue.is_champion
+    where scenarios.scenario = 'moderate'
+        and (abs(scenarios.value - revenue.value) <= 1e-9 * greatest(abs(revenue.value), 1)) is not true
+"""
+COUNTS = """
+    select measure, period, known_customers, time_series
+    from forecasts.customers
+    where (
+        isfinite(time_series)
+        and lower_80 <= upper_80
+        and coalesce(isfinite(known_customers) and known_customers >= coalesce(so_far, 0), true)
+        and meaning <> ''
+    ) is not true
+"""
+SCORED = """
+    select archive.series, archive.frequency, archive.origin, archive.period, archive.actual
+    from forecasts.archive as archive
+    left join forecasts.revenue as revenue
+        on archive.series = revenue.series
+        and archive.frequency = revenue.frequency
+        and archive.period = revenue.period
+        and revenue.kind = 'history'
+    where archive.actual is distinct from revenue.value
+        or archive.period <= archive.origin
+        or (archive.error = archive.value - archive.actual) is false
+"""
 
 CHECKS: list[TableCheck] = [
     unique_key("forecasts.champions", "series", "frequency"),
@@ -163,5 +236,46 @@ CHECKS: list[TableCheck] = [
         "the past of the whole is that of sales.period_figures, without partial periods",
         HISTORY,
         remedy=DEFECT,
+    ),
+    unique_key("forecasts.scenarios", "scenario", "period"),
+    no_rows(
+        "forecasts.scenarios",
+        "moderate_is_the_forecast",
+        "the moderate scenario is the forecast of the whole by month",
+        MODERATE,
+        remedy=DEFECT,
+    ),
+    no_rows(
+        "forecasts.scenarios",
+        "scenarios_are_in_order",
+        "there are three of each month, and by their totals the conservative one is lowest, the aggressive one highest",
+        ORDERED,
+        remedy="Look at the levers in the settings, [scenarios].",
+        blocking=False,
+    ),
+    unique_key("forecasts.customers", "measure", "period"),
+    no_rows(
+        "forecasts.customers",
+        "counts_can_be",
+        "expectations are finite, and of known customers no less than what came already",
+        COUNTS,
+        remedy=DEFECT,
+    ),
+    unique_key("forecasts.archive", "series", "frequency", "origin", "period"),
+    no_rows(
+        "forecasts.archive",
+        "scores_are_of_what_came",
+        "what stands beside a kept forecast is what came",
+        SCORED,
+        remedy=DEFECT,
+    ),
+    no_rows(
+        "forecasts.archive",
+        "errors_are_as_in_the_backtest",
+        "errors of the last 90 days are within what the backtest led to expect: its mean and two standard deviations "
+        "of origins",
+        OUT_OF_RANGE,
+        remedy="Something has changed: look at forecasts.archive and sales.root_causes; 'retail train' chooses anew.",
+        blocking=False,
     ),
 ]

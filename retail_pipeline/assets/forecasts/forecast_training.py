@@ -4,8 +4,8 @@ What is saved is the choice, what it was tuned to and how wrong it was, no fitte
 to all periods there are by then.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +22,22 @@ from retail_pipeline.analytics.forecasting import (
     shop,
     trading_calendar,
 )
-from retail_pipeline.analytics.forecasting.backtest import Choice, calibration_rows, choose, horizon_rows, metric_rows
+from retail_pipeline.analytics.forecasting.backtest import (
+    Choice,
+    calibration_rows,
+    choose,
+    horizon_rows,
+    metric_rows,
+    origin_errors,
+)
 from retail_pipeline.analytics.forecasting.candidates import BASELINE, names_for
 from retail_pipeline.analytics.forecasting.shop import TOTAL, ShopSeries, series_of
-from retail_pipeline.analytics.forecasting.trading_calendar import DAY, MONTH, ShopCalendar
+from retail_pipeline.analytics.forecasting.trading_calendar import DAY, MONTH
 from retail_pipeline.assets import model_training
 from retail_pipeline.assets.forecasts import shop_read
 from retail_pipeline.assets.forecasts.shop_read import ReadShop, largest_members, read_shop
 from retail_pipeline.assets.model_training import origin, usable
+from retail_pipeline.reports.forecast_charts import calibration_chart, horizons_chart
 from retail_pipeline.saved_models import load_model, save_model
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -44,6 +52,7 @@ CODE = (
 )  # fmt: skip
 LEARNED_BY = ("horizon_months", "members", "origins", "least_orders")
 SCORES = "scores"
+HORIZONS_PICTURE, CALIBRATION_PICTURE = "horizons.svg", "calibration.svg"
 DAYS_OF = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
 
 
@@ -142,17 +151,19 @@ def _has_more(warehouse: Warehouse, chosen: Chosen) -> bool:
 
 def all_series(read: ReadShop, settings: Settings) -> list[ShopSeries]:
     """Every series: net sales of the whole and its parts by day, week and month, and counts by month."""
+    found = read.shop.series(settings.forecast.horizon_months, settings.forecast.origins)
+    return [*found, *counted_series(read, settings)]
+
+
+def counted_series(read: ReadShop, settings: Settings) -> list[ShopSeries]:
+    """Counts by month, as far as there are whole ones."""
     asked = settings.forecast
-    found = read.shop.series(asked.horizon_months, asked.origins)
-    whole = next((one for one in found if one.name == TOTAL and one.frequency == MONTH), None)
-    if whole is None:
-        return found
+    alone = replace(read.shop, parts={}, periods={MONTH: read.shop.periods[MONTH]})
     return [
-        *found,
-        *(
-            series_of(name, values[: whole.grid.known], whole.grid, whole.calendar, asked.horizon_months, asked.origins)
-            for name, values in read.counts.items()
-        ),
+        series_of(name, values[: whole.grid.known], whole.grid, whole.calendar, asked.horizon_months, asked.origins)
+        for whole in alone.series(asked.horizon_months, asked.origins)
+        if whole.frequency == MONTH
+        for name, values in read.counts.items()
     ]
 
 
@@ -184,8 +195,27 @@ def _train(warehouse: Warehouse, reason: str) -> Chosen:
         "last_day": str(read.shop.days[-1].date()),
         "run_id": warehouse.run_id,
     }
-    saved = save_model(warehouse.home.models / SUBJECT, numbers, arrays if found else {}, notes)
+    saved = save_model(
+        warehouse.home.models / SUBJECT, numbers, arrays if found else {}, notes, texts=dict(_pictures(found))
+    )
     return Chosen(saved, notes, members, tuple(found))
+
+
+def _pictures(found: list[Told]) -> Iterator[tuple[str, str]]:
+    """By file name how wrong the models of the whole were by horizon, and what the champions' intervals held."""
+    of_total = [told for told in found if told.series == TOTAL]
+    backtests = {
+        told.frequency: (told.told["horizons"], told.choice.model) for told in of_total if told.told["horizons"]
+    }
+    if backtests:
+        yield HORIZONS_PICTURE, horizons_chart(backtests)
+    lines = {
+        told.frequency: [(row["level"], row["coverage"]) for row in told.told["calibration"]]
+        for told in of_total
+        if told.told["calibration"]
+    }
+    if lines:
+        yield CALIBRATION_PICTURE, calibration_chart(lines)
 
 
 def _try(one: ShopSeries, read: ReadShop, settings: Settings) -> Told:
@@ -197,6 +227,7 @@ def _try(one: ShopSeries, read: ReadShop, settings: Settings) -> Told:
     about = {
         "season": season_told(one), "periods": len(one.values), "years_known": one.years_known,
         "metrics": [], "horizons": [], "calibration": [], "split": None, "scale": None, "origins": 0,
+        "error_mean": None, "error_spread": None,
     }  # fmt: skip
     nothing = np.empty((0, one.horizon))
     if orders < settings.forecast.least_orders:
@@ -210,6 +241,7 @@ def _try(one: ShopSeries, read: ReadShop, settings: Settings) -> Told:
         "metrics": metric_rows(found, positive=one.is_positive),
         "horizons": horizon_rows(found, one.season),
         "calibration": calibration_rows(found, choice.model),
+        **origin_errors(found, choice.model),
         "split": str(one.grid.periods[found.split].date()),
         "scale": found.scale,
         "origins": len(found.origins),
@@ -229,8 +261,3 @@ def season_told(one: ShopSeries) -> str:
     if len(one.values) >= 2 * one.year:
         none = f"no yearly season: {len(one.values)} {units} are too few to try one on"
     return "; ".join(filter(None, (week, none)))
-
-
-def calendar_of(read: ReadShop, series_: list[ShopSeries]) -> ShopCalendar:
-    """The calendar of the whole shop."""
-    return next(one.calendar for one in series_ if one.name == TOTAL)

@@ -28,7 +28,8 @@ from retail_pipeline.assets.forecasts.shop_read import COUNTED, UPSTREAM, ReadSh
 from retail_pipeline.assets.frame_assets import FrameTable
 from retail_pipeline.assets.pictures import image
 from retail_pipeline.reports.files import read_rows
-from retail_pipeline.reports.forecast_charts import fan_chart
+from retail_pipeline.reports.forecast_charts import fans_chart
+from retail_pipeline.reports.sentences import Row
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
         other = serve(one, chosen.of(one.name, one.frequency), baseline=True)
         if other is not None and other.model != champion.model:
             parts.append(_future(one, other, is_champion=False))
-    return pd.concat(parts, ignore_index=True)[list(TABLE.columns)]
+    return pd.concat(parts, ignore_index=True)[list(TABLE.columns)].astype(NOT_OF_HISTORY)
 
 
 def _history(one: ShopSeries, read: ReadShop) -> "pd.DataFrame":
@@ -143,10 +144,15 @@ def _history(one: ShopSeries, read: ReadShop) -> "pd.DataFrame":
         values, periods = one.values, one.grid.periods[: one.grid.known]
     return pd.DataFrame(
         {
-            "series": one.name, "frequency": one.frequency, "period": periods, "model": ACTUAL, "kind": HISTORY,
-            "value": values, **dict.fromkeys(BOUNDS, float("nan")),
+            "series": one.name,
+            "frequency": one.frequency,
+            "period": periods,
+            "model": ACTUAL,
+            "kind": HISTORY,
+            "value": values,
+            **dict.fromkeys(BOUNDS, float("nan")),
         }
-    ).assign(**{name: pd.array([None] * len(values), dtype=kind) for name, kind in NOT_OF_HISTORY.items()})  # fmt: skip
+    ).assign(**dict.fromkeys(NOT_OF_HISTORY, pd.Series([None] * len(values), dtype=object)))
 
 
 def _future(one: ShopSeries, served: Served, *, is_champion: bool) -> "pd.DataFrame":
@@ -171,10 +177,11 @@ def _future(one: ShopSeries, served: Served, *, is_champion: bool) -> "pd.DataFr
         {
             "series": one.name, "frequency": one.frequency, "period": periods, "model": served.model,
             "kind": FORECAST, "value": mean, "lower_80": lower[0], "upper_80": upper[0], "lower_95": lower[1],
-            "upper_95": upper[1], "is_champion": is_champion, "is_baseline": served.model == BASELINE,
-            "horizon": place + 1, "interval_80": sources[0], "interval_95": sources[1],
+            "upper_95": upper[1], "is_champion": pd.Series([is_champion] * len(mean), dtype=object),
+            "is_baseline": pd.Series([served.model == BASELINE] * len(mean), dtype=object),
+            "horizon": (place + 1).astype(object), "interval_80": sources[0], "interval_95": sources[1],
         }
-    ).astype(NOT_OF_HISTORY)  # fmt: skip
+    )  # fmt: skip
 
 
 def _spread(values: "np.ndarray[Any, Any]", places: "np.ndarray[Any, Any]", length: int) -> "np.ndarray[Any, Any]":
@@ -190,6 +197,7 @@ def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
     if not warehouse.count(REVENUE):
         return {"no_forecasts": "nothing was ever sold on a whole day"}
     told: dict[str, Any] = {}
+    fans: dict[str, tuple[list[Row], list[Row]]] = {}
     for frequency, shown in SHOWN.items():
         rows = read_rows(warehouse.connection)(
             f"select period, kind, model, value, lower_80, upper_80, lower_95, upper_95 from {REVENUE} "
@@ -198,8 +206,7 @@ def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
         )
         if any(row["kind"] == FORECAST for row in rows):
             history = [row for row in rows if row["kind"] == HISTORY][-shown:]
-            svg = fan_chart(history, [row for row in rows if row["kind"] == FORECAST])
-            told[f"total_by_{frequency}"] = dg.MetadataValue.md(image(f"net sales by {frequency}", svg))
+            fans[frequency] = (history, [row for row in rows if row["kind"] == FORECAST])
         left = warehouse.value(
             "select max(period) from sales.period_figures where frequency = $frequency and is_partial and period > "
             f"(select max(period) from {REVENUE} where frequency = $frequency and kind = 'history')",
@@ -207,7 +214,7 @@ def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
         )
         if left is not None:
             told[f"left_out_{frequency}"] = f"{left} is partial: it is no history, and forecast as a whole"
-    return told
+    return {"net_sales": dg.MetadataValue.md(image("net sales, past and to come", fans_chart(fans))), **told}
 
 
 TABLE = FrameTable(

@@ -15,6 +15,17 @@ HELD = (
     "insert into forecasts.calibration by name select 'total' as series, 'month' as frequency, 'theta' as model, "
     "0.8 as level, 0.7 as coverage"
 )
+KEPT_BEFORE = (
+    "insert into forecasts.archive by name select 'total' as series, 'week' as frequency, period - 28 as origin, "
+    "period, 4 as horizon, 'theta' as model, value + 10 as value, value as lower_80, value as upper_80, "
+    "value as lower_95, value as upper_95, timestamp '2024-06-01 02:00:00' as made_at, 'run' as run_id, "
+    "value as actual, 10.0 as error, 10.0 as scaled_error, true as in_80, true as in_95 from forecasts.revenue "
+    "where series = 'total' and frequency = 'week' and kind = 'history' order by period desc limit 4"
+)
+WATCHED = (
+    f"{KEPT_BEFORE}; update forecasts.champions set scale = 1.0, error_mean = 2.0, error_spread = 1.0 "
+    "where series = 'total' and frequency = 'week'"
+)
 OF_FRANCE = "where series = 'country:France' and frequency = 'week'"
 
 
@@ -59,4 +70,32 @@ CORRUPTIONS: dict[str, list[str]] = {
         "frequency = 'month'",
         "delete from forecasts.revenue where series = 'total' and kind = 'history' and frequency = 'week'",
     ],
+    "forecasts.scenarios:key_is_unique": ["insert into forecasts.scenarios from forecasts.scenarios limit 1"],
+    "forecasts.scenarios:moderate_is_the_forecast": [
+        "update forecasts.scenarios set value = value + 1",
+        "update forecasts.scenarios set period = period + 365",
+    ],
+    "forecasts.scenarios:scenarios_are_in_order": [
+        "update forecasts.scenarios set value = value + 1e9 where scenario = 'conservative'",
+        "update forecasts.scenarios set value = value - 1e9 where scenario = 'aggressive'",
+        "update forecasts.scenarios set value = 'nan'::double where scenario = 'aggressive'",
+        "delete from forecasts.scenarios where scenario = 'aggressive'",
+    ],
+    "forecasts.customers:key_is_unique": ["insert into forecasts.customers from forecasts.customers limit 1"],
+    "forecasts.customers:counts_can_be": [
+        "update forecasts.customers set time_series = 'nan'::double",
+        "update forecasts.customers set known_customers = -1.0",
+        "update forecasts.customers set known_customers = 1.0, so_far = 2",
+        "update forecasts.customers set lower_80 = upper_80 + 1",
+        "update forecasts.customers set meaning = ''",
+    ],
+    "forecasts.archive:key_is_unique": ["insert into forecasts.archive from forecasts.archive limit 1"],
+    "forecasts.archive:scores_are_of_what_came": [
+        "update forecasts.archive set actual = 1",
+        "update forecasts.archive set period = origin",
+        f"{KEPT_BEFORE}; update forecasts.archive set actual = actual + 1",
+        f"{KEPT_BEFORE}; update forecasts.archive set error = error + 1",
+        f"{KEPT_BEFORE}; update forecasts.archive set actual = null",
+    ],
+    "forecasts.archive:errors_are_as_in_the_backtest": [WATCHED],
 }
