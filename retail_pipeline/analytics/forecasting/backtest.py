@@ -282,12 +282,11 @@ def calibration_rows(found: Backtest, model: str) -> list[dict[str, Any]]:
 
 
 def origin_errors(found: Backtest, model: str) -> dict[str, float | None]:
-    """Mean and standard deviation, over origins, of a model's mean scaled error from an origin."""
+    """Of a model's mean scaled errors from each origin their mean, and the largest."""
     if not found.scale:
-        return {"error_mean": None, "error_spread": None}
+        return {"error_mean": None, "error_most": None}
     by_origin = np.nanmean(np.abs(found.errors(model)), axis=1) / found.scale
-    spread = float(by_origin.std(ddof=1)) if len(by_origin) > 1 else None
-    return {"error_mean": float(by_origin.mean()), "error_spread": spread}
+    return {"error_mean": float(by_origin.mean()), "error_most": float(by_origin.max())}
 
 
 def _known(value: float) -> float | None:

@@ -88,7 +88,7 @@ def _champion_row(chosen: Chosen, told: Told) -> dict[str, Any]:
         "baseline_mase": baseline.get("mase", {}).get("value"),
         "scale": told.told["scale"],
         "error_mean": told.told["error_mean"],
-        "error_spread": told.told["error_spread"],
+        "error_most": told.told["error_most"],
         "trained_until": chosen.notes["last_day"],
         "saved_model": chosen.id,
     }
@@ -218,7 +218,7 @@ CHAMPIONS_TABLE = FrameTable(
         "baseline_mase": ("double", "the same of the seasonal naive"),
         "scale": ("double", "the seasonal naive's mean error in the history, null without origins [as the series]"),
         "error_mean": ("double", "mean scaled error of the model's forecasts from an origin, of all origins"),
-        "error_spread": ("double", "standard deviation of that from origin to origin"),
+        "error_most": ("double", "the same of the worst origin"),
         "trained_until": ("date", "the last day known at the training"),
         "saved_model": ("varchar", "a hash of the choices, which is the folder in models/forecast/"),
     },

@@ -115,8 +115,8 @@ HISTORY = """
         where not is_partial
     )
 """
-WATCHED, LEAST_SCORED = 90, 3
-"""Days back whose forecasts are watched, and how many must have come true or not by now."""
+WATCHED, LEAST_ORIGINS, LEAST_SCORED = 90, 2, 3
+"""Days back whose forecasts are watched, and from how many nights and of how many periods there must be some."""
 OUT_OF_RANGE = f"""
     with watched as (
         select series, frequency, origin, count(*) as periods, avg(scaled_error) as scaled_error
@@ -127,7 +127,7 @@ OUT_OF_RANGE = f"""
     ),
 
     lately as (
-        select series, frequency, sum(periods) as periods, avg(scaled_error) as scaled_error
+        select series, frequency, count(*) as origins, sum(periods) as periods, avg(scaled_error) as scaled_error
         from watched
         group by series, frequency
     )
@@ -136,13 +136,14 @@ OUT_OF_RANGE = f"""
         lately.series,
         lately.frequency,
         round(lately.scaled_error, 2) as scaled_error,
-        round(champions.error_mean + 2 * champions.error_spread, 2) as expected_up_to
+        round(champions.error_most, 2) as expected_up_to
     from lately
     join forecasts.champions as champions
         on lately.series = champions.series
         and lately.frequency = champions.frequency
     where lately.periods >= {LEAST_SCORED}
-        and lately.scaled_error > champions.error_mean + 2 * champions.error_spread
+        and lately.origins >= {LEAST_ORIGINS}
+        and lately.scaled_error > champions.error_most
 """
 ORDERED = """
     select period, min(case when scenario = 'moderate' then value end) as moderate
@@ -272,8 +273,7 @@ CHECKS: list[TableCheck] = [
     no_rows(
         "forecasts.archive",
         "errors_are_as_in_the_backtest",
-        "errors of the last 90 days are within what the backtest led to expect: its mean and two standard deviations "
-        "of origins",
+        "mean errors of the last 90 days are within the backtest's range: no larger than from its worst origin",
         OUT_OF_RANGE,
         remedy="Something has changed: look at forecasts.archive and sales.root_causes; 'retail train' chooses anew.",
         blocking=False,

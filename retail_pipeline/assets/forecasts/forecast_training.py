@@ -227,7 +227,7 @@ def _try(one: ShopSeries, read: ReadShop, settings: Settings) -> Told:
     about = {
         "season": season_told(one), "periods": len(one.values), "years_known": one.years_known,
         "metrics": [], "horizons": [], "calibration": [], "split": None, "scale": None, "origins": 0,
-        "error_mean": None, "error_spread": None,
+        "error_mean": None, "error_most": None,
     }  # fmt: skip
     nothing = np.empty((0, one.horizon))
     if orders < settings.forecast.least_orders:

@@ -23,7 +23,7 @@ KEPT_BEFORE = (
     "where series = 'total' and frequency = 'week' and kind = 'history' order by period desc limit 4"
 )
 WATCHED = (
-    f"{KEPT_BEFORE}; update forecasts.champions set scale = 1.0, error_mean = 2.0, error_spread = 1.0 "
+    f"{KEPT_BEFORE}; update forecasts.champions set scale = 1.0, error_mean = 2.0, error_most = 4.0 "
     "where series = 'total' and frequency = 'week'"
 )
 OF_FRANCE = "where series = 'country:France' and frequency = 'week'"
