@@ -20,6 +20,9 @@ from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value, next_purchase
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import early_warning, insights, reports
+from retail_pipeline.assets.forecasts import archive, backtest, revenue, scenarios
+from retail_pipeline.assets.forecasts import checks as forecasts_checks
+from retail_pipeline.assets.forecasts import customers as forecast_customers
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
 from retail_pipeline.assets.models import btyd, purchase, purchase_checks
 from retail_pipeline.assets.models import checks as models_checks
@@ -46,6 +49,7 @@ CHECKS: list[TableCheck] = [
     *models_checks.CHECKS,
     *recommendation_checks.CHECKS,
     *purchase_checks.CHECKS,
+    *forecasts_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
 
@@ -71,6 +75,11 @@ FRAME_TABLES: list[FrameTable] = [
     *purchase.TABLES,
     *next_purchase.TABLES,
     early_warning.TABLE,
+    *backtest.TABLES,
+    revenue.TABLE,
+    scenarios.TABLE,
+    archive.TABLE,
+    forecast_customers.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]

@@ -179,6 +179,7 @@ RawField = Literal[
 ]  # fmt: skip
 Header = str | tuple[str, ...]
 Share = Annotated[float, Field(ge=0, le=1)]
+Lever = Annotated[float, Field(ge=-1, le=10)]
 HorizonDays = Annotated[
     tuple[Annotated[int, Field(gt=0, le=3_650)], ...], BeforeValidator(_list_of_days), AfterValidator(_rising_days)
 ]
@@ -659,6 +660,39 @@ class EarlyWarningSettings(_Section):
     calls: int = Field(10, ge=0, description="so many customers are to be called in person, those with most at stake")
 
 
+class ForecastSettings(_Section):
+    """Net sales in times to come."""
+
+    horizon_months: int = Field(3, ge=1, le=24, description="how far ahead to forecast [months]")
+    members: int = Field(
+        4, ge=0, le=50, description="countries, channels and categories with forecasts of their own; the rest together"
+    )
+    origins: int = Field(
+        39, ge=4, le=500, description="models are tried from so many earlier days at most, the latest [origins]"
+    )
+    least_orders: float = Field(
+        1.0, ge=0, description="of a series with fewer orders a period no models are tried [orders]"
+    )
+    archive_days: int = Field(800, ge=31, description="forecasts are kept for so long [days]")
+
+
+class ScenarioSettings(_Section):
+    """What conservative and aggressive scenarios of net sales assume; the moderate one is the forecast itself."""
+
+    conservative_share: Share = Field(
+        0.2, description="the conservative path lies above this share of the model's simulated paths"
+    )
+    conservative_retention: Lever = Field(-0.05, description="returning customers order so much more [share]")
+    conservative_order_value: Lever = Field(-0.02, description="an order is worth so much more [share]")
+    conservative_traffic: Lever = Field(-0.1, description="new customers and guests order so much more [share]")
+    aggressive_share: Share = Field(
+        0.8, description="the aggressive path lies above this share of the model's simulated paths"
+    )
+    aggressive_retention: Lever = Field(0.05, description="returning customers order so much more [share]")
+    aggressive_order_value: Lever = Field(0.02, description="an order is worth so much more [share]")
+    aggressive_traffic: Lever = Field(0.1, description="new customers and guests order so much more [share]")
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -742,6 +776,8 @@ class Settings(BaseSettings):
     recommendations: RecommendationSettings = RecommendationSettings()
     prediction: PredictionSettings = PredictionSettings()
     early_warning: EarlyWarningSettings = EarlyWarningSettings()
+    forecast: ForecastSettings = ForecastSettings()
+    scenarios: ScenarioSettings = ScenarioSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

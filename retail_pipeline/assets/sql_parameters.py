@@ -39,6 +39,8 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         **{f"recommendation_{name}": value for name, value in settings.recommendations.model_dump().items()},
         **{f"prediction_{name}": value for name, value in settings.prediction.model_dump().items()},
         **{f"early_warning_{name}": value for name, value in settings.early_warning.model_dump().items()},
+        **{f"forecast_{name}": value for name, value in settings.forecast.model_dump().items()},
+        **{f"scenario_{name}": value for name, value in settings.scenarios.model_dump().items()},
     }
 
 
