@@ -20,6 +20,7 @@ from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value, next_purchase
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import insights, reports
+from retail_pipeline.assets.forecasts import demand_checks, product_demand
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
 from retail_pipeline.assets.models import btyd, purchase, purchase_checks
 from retail_pipeline.assets.models import checks as models_checks
@@ -46,6 +47,7 @@ CHECKS: list[TableCheck] = [
     *models_checks.CHECKS,
     *recommendation_checks.CHECKS,
     *purchase_checks.CHECKS,
+    *demand_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
 
@@ -70,6 +72,7 @@ FRAME_TABLES: list[FrameTable] = [
     lifetime_value.TABLE,
     *purchase.TABLES,
     *next_purchase.TABLES,
+    *product_demand.TABLES,
     insights.TABLE,
     *reports.TABLES,
 ]

@@ -21,6 +21,7 @@ from retail_pipeline_tests.assets.baskets.corruptions import CORRUPTIONS as BASK
 from retail_pipeline_tests.assets.baskets.recommendation_corruptions import CORRUPTIONS as OFFER_CORRUPTIONS
 from retail_pipeline_tests.assets.baskets.use_corruptions import CORRUPTIONS as BASKET_USE_CORRUPTIONS
 from retail_pipeline_tests.assets.customers.corruptions import CORRUPTIONS as CLUSTER_CORRUPTIONS
+from retail_pipeline_tests.assets.forecasts.demand_corruptions import CORRUPTIONS as DEMAND_CORRUPTIONS
 from retail_pipeline_tests.assets.models.corruptions import CORRUPTIONS as MODEL_CORRUPTIONS
 from retail_pipeline_tests.assets.models.purchase_corruptions import CORRUPTIONS as PURCHASE_CORRUPTIONS
 from retail_pipeline_tests.assets.models.purchase_corruptions import RIGHT as RIGHT_PURCHASES
@@ -285,6 +286,7 @@ CORRUPTIONS: dict[str, list[str]] = {
         "delete from customers.rfm_scores",
     ],
     **CLUSTER_CORRUPTIONS,
+    **DEMAND_CORRUPTIONS,
     **MODEL_CORRUPTIONS,
     **OFFER_CORRUPTIONS,
     **PURCHASE_CORRUPTIONS,
