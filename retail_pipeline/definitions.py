@@ -20,7 +20,7 @@ from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value, next_purchase
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import insights, reports
-from retail_pipeline.assets.forecasts import demand_checks, product_demand
+from retail_pipeline.assets.forecasts import demand_checks, product_demand, reorder_plan, stock
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
 from retail_pipeline.assets.models import btyd, purchase, purchase_checks
 from retail_pipeline.assets.models import checks as models_checks
@@ -73,6 +73,8 @@ FRAME_TABLES: list[FrameTable] = [
     *purchase.TABLES,
     *next_purchase.TABLES,
     *product_demand.TABLES,
+    stock.TABLE,
+    reorder_plan.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]

@@ -306,6 +306,7 @@ NOT_BLOCKING = {
     "core.order_lines:amounts_are_in_one_currency",
     "core.order_lines:orders_are_of_one_format",
     "decisions.insights:evidence_is_one_row",
+    "forecasts.stock:stock_is_of_products",
     "models.btyd_parameters:models_converged",
     "models.drift:customers_are_as_before",
     *(f"decisions.{name}_reports:pages_are_there" for name in NAMES.values()),

@@ -159,6 +159,17 @@ class Shape:
         mean, variance = self.width.moments(level, scatter, weeks)
         return negative_binomial(mean, variance, self.chances(asked, together=together))
 
+    def stays_within(self, level: Array, scatter: Scatter, weeks: Array | float, units: Array) -> Array:
+        """The probability that the demand of so many weeks together is no more than so many units [products]."""
+        from scipy import special
+
+        mean, variance = self.width.moments(level, scatter, weeks)
+        size, success = _parameters(np.maximum(mean, LEAST_MEAN), variance)
+        chance = special.betainc(size, np.floor(np.maximum(units, 0)) + 1, success)
+        if self.together is not None:
+            chance = np.interp(chance, GRID, self.together)
+        return np.where(units < 0, 0.0, np.where(mean > LEAST_MEAN, chance, 1.0))
+
     def told(self) -> dict[str, Any]:
         """As JSON holds it."""
         return {

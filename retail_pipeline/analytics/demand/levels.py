@@ -18,9 +18,16 @@ ADIDA_ALPHAS = np.linspace(0.1, 0.3, 21)
 """Among which each product's own is found, that of the least squares: the range that is usual for slow movers."""
 
 
+def floats(values: Array) -> Array:
+    """A copy as floating-point numbers."""
+    found: Array = np.empty(values.shape)
+    found[...] = values
+    return found
+
+
 def naive(demand: Array, first: Array) -> Array:
     """The last week's demand."""
-    return np.asarray(demand[:, -1].astype(np.float64))
+    return floats(demand[:, -1])
 
 
 def seasonal_naive(demand: Array, first: Array, *, horizon: int) -> Array:
@@ -37,7 +44,8 @@ def moving_average(demand: Array, first: Array, *, weeks: int | None) -> Array:
     total = demand.shape[1]
     length = np.minimum(total if weeks is None else weeks, total - first)
     sums = _running_sums(demand)
-    return (sums[:, -1] - np.take_along_axis(sums, (total - length)[:, None], axis=1)[:, 0]) / length
+    before = np.take_along_axis(sums, (total - length)[:, None], axis=1)[:, 0]
+    return np.asarray((sums[:, -1] - before) / length)
 
 
 def ses(demand: Array, first: Array, *, alpha: float) -> Array:

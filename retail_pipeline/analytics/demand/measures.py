@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from retail_pipeline.analytics.demand.levels import Array
+from retail_pipeline.analytics.demand.levels import Array, floats
 
 DRAWS, SEED = 200, 20_111_209
 
@@ -44,7 +44,7 @@ def pinball(actual: Array, quantiles: Array, chances: Sequence[float]) -> Array:
     """The pinball loss of quantiles [... x chances]; ``actual`` has one dimension less, or one of length 1."""
     behind = actual[..., None] - quantiles
     asked = np.asarray(chances)
-    return np.maximum(asked * behind, (asked - 1) * behind)
+    return np.asarray(np.maximum(asked * behind, (asked - 1) * behind))
 
 
 def draws_of(products: Array) -> Array:
@@ -54,7 +54,7 @@ def draws_of(products: Array) -> Array:
     ids, place = np.unique(products, return_inverse=True)
     generator = np.random.Generator(np.random.PCG64(SEED))
     times = generator.multinomial(len(ids), np.full(len(ids), 1 / len(ids)), size=DRAWS)
-    return np.asarray(times[:, place].astype(np.float64))
+    return floats(times[:, place])
 
 
 def means_and_intervals(losses: Array, draws: Array) -> Array:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retail_pipeline.analytics.demand.levels import Array
+from retail_pipeline.analytics.demand.levels import Array, floats
 
 LEAST_USUAL_WEEKS = 3
 """Weeks with demand from which on a product has a usual week."""
@@ -110,11 +110,11 @@ def tempered(demand: Array, largest: Array, times: float | None) -> Array:
     array([[ 2.,  0.,  3., 45.,  4.]])
     """
     if times is None or demand.size == 0:
-        return np.asarray(demand.astype(np.float64))
+        return floats(demand)
     ordered = np.where(demand > 0, demand, np.nan)
     weeks = (demand > 0).sum(axis=1)
     usual = np.full(len(demand), np.inf)
     rows = weeks >= LEAST_USUAL_WEEKS
     usual[rows] = np.nanmedian(ordered[rows], axis=1)
     excess = np.maximum(largest - times * usual[:, None], 0.0)
-    return np.maximum(demand - excess, np.minimum(demand, times * usual[:, None]))
+    return np.asarray(np.maximum(demand - excess, np.minimum(demand, times * usual[:, None])))

@@ -115,4 +115,67 @@ CHECKS: list[TableCheck] = [
         """,
         remedy=REMEASURE,
     ),
+    unique_key("forecasts.stock", "product_id"),
+    no_rows(
+        "forecasts.stock",
+        "stock_is_of_products",
+        "each product of reorder.stock_file is known",
+        "select product_id from forecasts.stock anti join core.products using (product_id)",
+        remedy="Are the codes in the file those of the shop's exports? A product not sold yet does no harm.",
+        blocking=False,
+    ),
+    no_rows(
+        "forecasts.stock",
+        "numbers_are_not_negative",
+        "no number is negative, and no pack empty",
+        """
+        select product_id, on_hand, on_order, lead_time_days, min_order, pack_size, unit_cost
+        from forecasts.stock
+        where least(on_hand, on_order, lead_time_days, min_order, unit_cost) < 0 or pack_size <= 0
+        """,
+        remedy=REBUILD,
+    ),
+    unique_key("forecasts.reorder_plan", "product_id"),
+    no_rows(
+        "forecasts.reorder_plan",
+        "every_forecast_has_a_plan",
+        "each product with a forecast has one plan, made with the same models, and nothing else has one",
+        """
+        select coalesce(demand.product_id, plan.product_id) as product_id
+        from (select distinct product_id, saved_model, kind from forecasts.product_demand) as demand
+        full join forecasts.reorder_plan as plan on demand.product_id = plan.product_id
+        where (demand.saved_model = plan.saved_model and demand.kind = plan.kind) is not true
+        """,
+        remedy=REBUILD,
+    ),
+    no_rows(
+        "forecasts.reorder_plan",
+        "plan_adds_up",
+        "safety stock is what the reorder point has beyond the demand expected, orders come up to the level, and only "
+        "what is not dead is ordered",
+        """
+        select product_id, reorder_point, expected_demand, safety_stock, order_quantity, order_up_to, order_now
+        from forecasts.reorder_plan
+        where (
+            abs(safety_stock - greatest(reorder_point - expected_demand, 0)) <= 1e-6 * (1 + reorder_point)
+            and abs(order_up_to - reorder_point - order_quantity) <= 1e-6 * (1 + order_up_to)
+            and abs(expected_demand - demand_per_week * (lead_time_days + review_days) / 7) <= 1e-6 * (1 +
+            expected_demand) and least(demand_per_week, reorder_point, order_quantity) >= 0
+            and (action = 'do_not_reorder') = (order_quantity = 0)
+            and (kind <> 'dead' or order_quantity = 0)
+            and (action = 'order_now') = coalesce(order_now > 0, false)
+            and (
+                coalesce(order_now, 0) = 0
+                or on_hand + coalesce(on_order, 0) + order_now >= order_up_to - 1e-6 * (1 + order_up_to)
+            )
+            and coalesce(stockout_risk between 0 and 1, true)
+            and (stockout_risk is null) = (on_hand is null)
+            and abc_class in ('A', 'B', 'C')
+            and xyz_class in ('X', 'Y', 'Z')
+            and advice is not null
+            and assumptions is not null
+        ) is not true
+        """,
+        remedy=REBUILD,
+    ),
 ]

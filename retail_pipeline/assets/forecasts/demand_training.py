@@ -31,6 +31,7 @@ from retail_pipeline.analytics.demand.windows import Limits, lay_windows
 from retail_pipeline.assets import model_training
 from retail_pipeline.assets.model_training import origin, usable
 from retail_pipeline.assets.sql_assets import find_sql_tables
+from retail_pipeline.errors import ModelError
 from retail_pipeline.saved_models import load_model, save_model
 from retail_pipeline.settings import DemandSettings, Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -130,6 +131,23 @@ def fitting_choice(warehouse: Warehouse) -> Chosen | None:
         return None
     serving = {kind: Serving.as_told(told) for kind, told in saved.numbers["serving"].items()}
     return Chosen(saved.id, saved.notes, serving, saved.numbers["rows"])
+
+
+def current(warehouse: Warehouse, told: str, table: str) -> Chosen:
+    """The choice that a table tells of.
+
+    Raises
+    ------
+    ModelError
+        when it is not there: the table was built by other settings or code, and not since.
+    """
+    chosen = fitting_choice(warehouse)
+    if chosen is None or chosen.id != told:
+        raise ModelError(
+            f"The models {told} that {table} tells of are not in use any more. Build that first: "
+            f"'retail run --select {table}', or all with 'retail run'."
+        )
+    return chosen
 
 
 def choice_in_use(warehouse: Warehouse, demand: Panel) -> Chosen:

@@ -14,6 +14,12 @@ def measure(**other: Any) -> str:
     return f"insert into forecasts.demand_backtest by name select {', '.join(texts)}"
 
 
+def stock(**other: Any) -> str:
+    """A statement that adds a product's stock."""
+    texts = (f"{value!r} as {name}" for name, value in {"product_id": "P", **other}.items())
+    return f"insert into forecasts.stock by name select {', '.join(texts)}"
+
+
 CORRUPTIONS: dict[str, list[str]] = {
     "forecasts.product_weeks:key_is_unique": [
         "insert into forecasts.product_weeks from forecasts.product_weeks limit 1"
@@ -55,5 +61,27 @@ CORRUPTIONS: dict[str, list[str]] = {
         measure(value=-0.1),
         measure(metric="coverage_80", value=1.1),
         measure(lower=1.2),
+    ],
+    "forecasts.stock:key_is_unique": [f"{stock()};{stock()}"],
+    "forecasts.stock:stock_is_of_products": [stock(product_id="nowhere")],
+    "forecasts.stock:numbers_are_not_negative": [stock(on_hand=-1), stock(pack_size=0), stock(unit_cost=-0.01)],
+    "forecasts.reorder_plan:key_is_unique": ["insert into forecasts.reorder_plan from forecasts.reorder_plan limit 1"],
+    "forecasts.reorder_plan:every_forecast_has_a_plan": [
+        "delete from forecasts.reorder_plan where product_id = 'CUP1'",
+        "delete from forecasts.product_demand where product_id = 'CUP1'",
+        "update forecasts.reorder_plan set saved_model = 'another'",
+    ],
+    "forecasts.reorder_plan:plan_adds_up": [
+        "update forecasts.reorder_plan set safety_stock = safety_stock + 1",
+        "update forecasts.reorder_plan set order_up_to = order_up_to + 1",
+        "update forecasts.reorder_plan set expected_demand = expected_demand + 1, safety_stock = "
+        "greatest(reorder_point - expected_demand - 1, 0)",
+        "update forecasts.reorder_plan set action = 'order_now', order_now = 0",
+        "update forecasts.reorder_plan set action = 'order_now', on_hand = 0, stockout_risk = 1, order_quantity = 9, "
+        "order_up_to = reorder_point + 9, order_now = 1, kind = 'regular'",
+        "update forecasts.reorder_plan set on_hand = 1",
+        "update forecasts.reorder_plan set on_hand = 1, stockout_risk = 2",
+        "update forecasts.reorder_plan set abc_class = 'D'",
+        "update forecasts.reorder_plan set assumptions = null",
     ],
 }
