@@ -5,12 +5,13 @@ tells how good that is, and may refuse it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from retail_pipeline.analytics.demand import measures
+from retail_pipeline.analytics.demand.adjustments import Adjustments
 from retail_pipeline.analytics.demand.distributions import Shape, Width
 from retail_pipeline.analytics.demand.kinds import KINDS
 from retail_pipeline.analytics.demand.levels import Array, Candidate, candidates
@@ -58,6 +59,7 @@ class Tried:
     """What came of a backtest: what serves for each kind, and every measure of every model."""
 
     serving: dict[str, Serving]
+    adjustments: Adjustments
     rows: list[dict[str, Any]]
 
 
@@ -90,7 +92,61 @@ def run(windows: Sequence[Window], horizon: int, limits: Limits, before: Mapping
         serving[kind] = _choose(
             entrants[kind] if is_own else _enter(windows, ALL, of_all), before.get(kind), is_own=is_own
         )
-    return Tried(serving, list(_rows(windows, entrants, serving)))
+    rows = _rows(windows, entrants, serving)
+    served, adjustments, more = _adjust(windows, entrants, serving)
+    return Tried(served, adjustments, [*rows, *more])
+
+
+def _adjust(
+    windows: Sequence[Window], entrants: Mapping[str, Sequence[Entrant]], serving: Mapping[str, Serving]
+) -> tuple[dict[str, Serving], Adjustments, list[dict[str, Any]]]:
+    """The models that serve, with what makes them better beyond chance; and the measures of all that was tried.
+
+    It has to be better than without on the windows before the last, and no worse on that.
+    """
+    plain = {
+        kind: next(one for one in of_kind if one.candidate == serving[kind].candidate)
+        for kind, of_kind in entrants.items()
+    }
+    without = _of_all(plain)
+    draws = {split: measures.draws_of(found.products) for split, found in without.items()}
+    chosen, best, rows = (dict(serving), Adjustments()), _score(without[VALIDATION], without[VALIDATION]), []
+    for asked in (Adjustments(prices=True), Adjustments(season=0.5), Adjustments(season=1.0)):
+        others = [window.adjusted(asked) for window in windows]
+        if all(np.array_equal(window.factor, np.ones(len(window.factor))) for window in others) and asked.season:
+            continue  # there is no year before
+        fitted = {}
+        for kind, one in plain.items():
+            part = Part.of(others, VALIDATION, kind)
+            shape = one.shape
+            if len(part.products):
+                shape = calibrated(part, part.level(one.candidate), one.shape.width)
+            (fitted[kind],) = _enter(others, kind, [(one.candidate, shape)])
+        outcomes = _of_all(fitted)
+        score = _score(outcomes[VALIDATION], without[VALIDATION])
+        for split, outcome in outcomes.items():
+            told = {
+                "kind": ALL, "model": f"{SERVED} with {asked.name}", "parameters": "", "split": split,
+                "folds": sum(window.split == split for window in windows), "is_champion": False, "is_baseline": False,
+            }  # fmt: skip
+            rows += [{**told, **row} for row in outcome.measures(draws[split])]
+        is_better = _ahead(draws[VALIDATION], score, best) >= LEAST_BETTER
+        on_test = _score(outcomes[TEST], without[TEST])
+        if is_better and _mean(on_test) <= _mean(_score(without[TEST], without[TEST])):
+            better = {kind: replace(one, shape=fitted[kind].shape) for kind, one in serving.items()}
+            chosen, best = (better, asked), score
+    return chosen[0], chosen[1], rows
+
+
+def _of_all(entrants: Mapping[str, Entrant]) -> dict[str, Outcome]:
+    """The outcomes of each kind's own model, one below the other, by split."""
+    return {split: Outcome.together([one.outcomes[split] for one in entrants.values()]) for split in (VALIDATION, TEST)}
+
+
+def _score(found: Outcome, against: Outcome) -> Array:
+    """RMSSE and pinball loss against the means of another outcome, both counting alike [rows]."""
+    error, loss = _mean(against.errors) or 1.0, _mean(against.pinball) or 1.0
+    return np.asarray((found.errors / error + found.pinball / loss) / 2)
 
 
 def _fit(part: Part, asked: Sequence[Candidate]) -> list[tuple[Candidate, Shape]]:
@@ -170,10 +226,8 @@ def _choose(entrants: Sequence[Entrant], before: Serving | None, *, is_own: bool
 
 def _scores(entrants: Sequence[Entrant], entrant: Entrant, split: str) -> Array:
     """RMSSE and pinball loss against those of the naive forecast, both counting alike [rows]."""
-    naive = next(one for one in entrants if one.candidate.model == "naive").outcomes[split]
-    found = entrant.outcomes[split]
-    error, loss = _mean(naive.errors) or 1.0, _mean(naive.pinball) or 1.0
-    return np.asarray((found.errors / error + found.pinball / loss) / 2)
+    naive = next(one for one in entrants if one.candidate.model == "naive")
+    return _score(entrant.outcomes[split], naive.outcomes[split])
 
 
 def _ahead(draws: Array, one: Array, other: Array) -> float:

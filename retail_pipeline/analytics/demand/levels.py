@@ -151,7 +151,9 @@ class Candidate:
     @property
     def setting(self) -> str:
         """The parameters in words, as in ``alpha 0.1``."""
-        return ", ".join(f"{name} {'all' if value is None else value}" for name, value in self.parameters.items())
+        return ", ".join(
+            f"{name} {'all' if value is None else value}" for name, value in sorted(self.parameters.items())
+        )
 
     def level(self, demand: Array, first: Array) -> Array:
         """The weekly demand to expect."""

@@ -24,6 +24,8 @@ class Panel:
         The same as it was known at the end of each week: what was cancelled in the week after is still in it.
     largest
         Units of each week's largest order [products x weeks].
+    prices
+        What a unit cost, NaN in weeks without an order [products x weeks].
     first
         The week of each product's first order; products that have none are not here [products].
     """
@@ -33,13 +35,12 @@ class Panel:
     demand: Array
     known: Array
     largest: Array
+    prices: Array
     first: Array
 
     @classmethod
-    def of(
-        cls, products: Array, weeks: Array, row: Array, column: Array, *, demand: Array, known: Array, largest: Array
-    ) -> "Panel":
-        """From the places and units of the products' weeks with an order.
+    def of(cls, products: Array, weeks: Array, row: Array, column: Array, **units: Array) -> "Panel":
+        """From the places of the products' weeks with an order, and what each has of ``demand`` and so on.
 
         Parameters
         ----------
@@ -47,11 +48,12 @@ class Panel:
             All of them, in order; weeks without an order are among them.
         row, column
             Of each week of a product, its places in these.
+        units
+            ``demand``, ``known``, ``largest`` and ``prices`` of each.
         """
-        shape = (len(products), len(weeks))
         matrices = {}
-        for name, values in (("demand", demand), ("known", known), ("largest", largest)):
-            matrices[name] = np.zeros(shape)
+        for name, values in units.items():
+            matrices[name] = np.full((len(products), len(weeks)), np.nan if name == "prices" else 0.0)
             matrices[name][row, column] = values
         first = np.full(len(products), len(weeks))
         np.minimum.at(first, row, column)
@@ -69,7 +71,8 @@ class Panel:
         demand = self.demand[rows, :origin].copy()
         demand[:, -1:] = self.known[rows, origin - 1 : origin]
         first = self.first[rows]
-        return History(rows, tempered(demand, self.largest[rows, :origin], large_order_times), demand, first)
+        small = tempered(demand, self.largest[rows, :origin], large_order_times)
+        return History(rows, small, demand, first, self.prices[rows, :origin])
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,15 @@ class History:
         The same with these as they were.
     first
         The week of each product's first order.
+    prices
+        What a unit cost, NaN where it is not known [products x weeks].
     """
 
     rows: Array
     demand: Array
     full: Array
     first: Array
+    prices: Array
 
     @property
     def weeks(self) -> int:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from retail_pipeline.analytics.demand import measures
+from retail_pipeline.analytics.demand.adjustments import Adjustments, adjusted
 from retail_pipeline.analytics.demand.distributions import Scatter
 from retail_pipeline.analytics.demand.kinds import kinds_of
 from retail_pipeline.analytics.demand.levels import Array, Candidate
@@ -48,6 +49,8 @@ class Window:
         Units of the weeks after the origin [products x weeks].
     kinds
         As they were seen at the origin [products].
+    learned, factor
+        The history that levels rest on, and by what they are multiplied: other than the plain ones if adjusted.
     """
 
     origin: int
@@ -55,6 +58,8 @@ class Window:
     actual: Array
     kinds: Array
     split: str
+    learned: History
+    factor: Array
     _levels: dict[str, Array] = field(default_factory=dict, compare=False)
 
     @cached_property
@@ -71,9 +76,14 @@ class Window:
         """The weekly demand to expect; where the candidate has nothing to say, that of the last week."""
         name = f"{candidate.model} {candidate.setting}"
         if name not in self._levels:
-            found = candidate.level(self.history.demand, self.history.first)
-            self._levels[name] = np.where(np.isfinite(found), found, self.history.demand[:, -1])
+            found = candidate.level(self.learned.demand, self.learned.first)
+            self._levels[name] = np.where(np.isfinite(found), found, self.learned.demand[:, -1]) * self.factor
         return self._levels[name]
+
+    def adjusted(self, asked: Adjustments) -> "Window":
+        """The same window, with forecasts that take more into account."""
+        learned, factor = adjusted(self.history, self.actual.shape[1], asked)
+        return Window(self.origin, self.history, self.actual, self.kinds, self.split, learned, factor)
 
 
 def lay_windows(panel: Panel, limits: Limits, *, horizon: int, count: int, least_weeks: int) -> list[Window]:
@@ -87,7 +97,8 @@ def lay_windows(panel: Panel, limits: Limits, *, horizon: int, count: int, least
             history = panel.until(origin, limits.large_order_times)
             actual = panel.demand[history.rows, origin : origin + horizon]
             split = TEST if back == 1 else VALIDATION
-            found.append(Window(origin, history, actual, limits.kinds(history), split))
+            plain = np.ones(len(history.rows))
+            found.append(Window(origin, history, actual, limits.kinds(history), split, history, plain))
     return found
 
 

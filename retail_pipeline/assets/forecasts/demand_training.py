@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 
 from retail_pipeline.analytics.demand import (
+    adjustments,
     backtest,
     distributions,
     kinds,
     levels,
     measures,
     outcomes,
+    outlook,
     panel,
     windows,
 )
+from retail_pipeline.analytics.demand.adjustments import Adjustments
 from retail_pipeline.analytics.demand.backtest import Serving, run
 from retail_pipeline.analytics.demand.distributions import Shape, Width
 from retail_pipeline.analytics.demand.kinds import KINDS
@@ -38,7 +41,7 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 
 SUBJECT, WEEKS = "demand", "forecasts.product_weeks"
 UPSTREAM = (WEEKS, "sales.weekly")
-CODE = (levels, panel, kinds, distributions, measures, windows, outcomes, backtest)
+CODE = (levels, panel, kinds, adjustments, distributions, measures, windows, outcomes, backtest, outlook)
 SETTINGS = ("as_of", *(f"demand_{name}" for name in DemandSettings.model_fields))
 LEAST_WINDOWS = 2
 """One to choose by and one to judge on."""
@@ -60,7 +63,8 @@ UNITS = f"""
         date_diff('day', $first_week, weeks.week) // 7 as week,
         cast(weeks.demand as double) as demand,
         cast(weeks.units_sold - weeks.units_undone_at_once as double) as known,
-        cast(weeks.largest_order as double) as largest
+        cast(weeks.largest_order as double) as largest,
+        coalesce(weeks.unit_price, 'nan') as prices
     from {WEEKS} as weeks
     join products on weeks.product_id = products.product_id
     where not weeks.is_partial
@@ -74,6 +78,7 @@ class Chosen:
     id: str
     notes: Mapping[str, Any]
     serving: dict[str, Serving]
+    adjustments: Adjustments
     rows: list[dict[str, Any]]
 
     @property
@@ -95,9 +100,7 @@ def read_panel(warehouse: Warehouse) -> Panel:
         weeks,
         units["product"].astype(np.int64),
         units["week"].astype(np.int64),
-        demand=units["demand"],
-        known=units["known"],
-        largest=units["largest"],
+        **{name: units[name] for name in ("demand", "known", "largest", "prices")},
     )
 
 
@@ -130,7 +133,8 @@ def fitting_choice(warehouse: Warehouse) -> Chosen | None:
     if saved is None or saved.numbers.get("made_by") != made_by(warehouse.settings):
         return None
     serving = {kind: Serving.as_told(told) for kind, told in saved.numbers["serving"].items()}
-    return Chosen(saved.id, saved.notes, serving, saved.numbers["rows"])
+    asked = Adjustments.as_told(saved.numbers["adjustments"])
+    return Chosen(saved.id, saved.notes, serving, asked, saved.numbers["rows"])
 
 
 def current(warehouse: Warehouse, told: str, table: str) -> Chosen:
@@ -177,15 +181,16 @@ def _train(warehouse: Warehouse, demand: Panel, before: Chosen | None, reason: s
     laid = lay_windows(demand, limits, horizon=asked.horizon_weeks, count=asked.windows, least_weeks=asked.least_weeks)
     if len(laid) < LEAST_WINDOWS or not len(laid[0].history.rows):
         why = f"too little data: {len(demand.weeks)} whole weeks, fewer than {weeks_needed(asked)}"
-        serving, rows = dict.fromkeys(KINDS, _provisional(why)), []
+        serving, taken, rows = dict.fromkeys(KINDS, _provisional(why)), Adjustments(), []
     else:
         known = before.serving if before and not before.is_provisional else {}
         with threadpool_limits(limits=1, user_api="blas"):  # sums in one order, however many cores there are
             tried = run(laid, asked.horizon_weeks, limits, known)
-        serving, rows = tried.serving, tried.rows
+        serving, taken, rows = tried.serving, tried.adjustments, tried.rows
     numbers = {
         "made_by": made_by(warehouse.settings),
         "serving": {kind: one.told() for kind, one in serving.items()},
+        "adjustments": taken.told(),
         "rows": rows,
     }
     notes = {
@@ -193,9 +198,11 @@ def _train(warehouse: Warehouse, demand: Panel, before: Chosen | None, reason: s
         "run_id": warehouse.run_id,
         "weeks": len(demand.weeks),
         "products": len(demand.products),
+        "adjustments": taken.name,
         "decisions": {kind: f"{one.candidate.model}: {one.reason}" for kind, one in serving.items()},
     }
-    return Chosen(save_model(warehouse.home.models / SUBJECT, numbers, {}, notes), notes, serving, rows)
+    model_id = save_model(warehouse.home.models / SUBJECT, numbers, {}, notes)
+    return Chosen(model_id, notes, serving, taken, rows)
 
 
 def _provisional(why: str) -> Serving:

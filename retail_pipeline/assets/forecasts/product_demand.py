@@ -1,15 +1,14 @@
 """``forecasts.product_demand`` and ``forecasts.demand_backtest``: units of each product, and how right they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retail_pipeline.analytics.demand.distributions import Scatter, Shape
-from retail_pipeline.analytics.demand.kinds import KINDS, cv2_of_sizes, mean_interval, weeks_since_last
+from retail_pipeline.analytics.demand.kinds import cv2_of_sizes, mean_interval, weeks_since_last
 from retail_pipeline.analytics.demand.levels import Array
-from retail_pipeline.analytics.demand.panel import History
+from retail_pipeline.analytics.demand.outlook import Outlook
+from retail_pipeline.analytics.demand.panel import Panel
 from retail_pipeline.assets.forecasts import demand_training
 from retail_pipeline.assets.forecasts.demand_training import (
     CODE,
@@ -33,83 +32,24 @@ ONE_WEEK = (0.1, 0.5, 0.9, 0.95)
 """Quantiles of a week's demand that are told."""
 
 
-@dataclass(frozen=True)
-class Outlook:
-    """What is expected of each product from the last whole week on.
-
-    Attributes
-    ----------
-    products, kinds
-        Ids in order, and the kind of each.
-    level
-        Units to expect in a week [products].
-    """
-
-    products: Array
-    weeks: Array
-    history: History
-    kinds: Array
-    level: Array
-    scatter: Scatter
-    chosen: Chosen
-
-    def quantiles(self, weeks: Array | float, chances: Array, *, together: bool = True) -> Array:
-        """Quantiles of the demand of so many weeks, of each product by the model of its kind [products x chances].
-
-        Parameters
-        ----------
-        weeks, chances
-            The same for all products, or a number and a row of them a product.
-        """
-        found = np.zeros((len(self.level), np.shape(chances)[-1]))
-        weeks = np.broadcast_to(np.asarray(weeks, dtype=np.float64), self.level.shape)
-        asked = np.broadcast_to(np.asarray(chances, dtype=np.float64), found.shape)
-        for kind, rows in self.by_kind():
-            shape: Shape = self.chosen.serving[kind].shape
-            found[rows] = shape.quantiles(
-                self.level[rows], self.scatter.rows(rows), weeks[rows], asked[rows], together=together
-            )
-        return found
-
-    def by_kind(self) -> list[tuple[str, Array]]:
-        """The places of each kind's products."""
-        return [(kind, rows) for kind in KINDS if len(rows := np.flatnonzero(self.kinds == kind))]
-
-
-def outlook(warehouse: Warehouse, chosen: Chosen | None = None) -> Outlook:
-    """What is expected of each product, by the models that serve; these are chosen first if need be."""
+def outlook(warehouse: Warehouse, panel: Panel, chosen: Chosen) -> Outlook:
+    """What is expected of each product, by the models that serve."""
     asked = warehouse.settings.demand
-    panel = read_panel(warehouse)
-    chosen = chosen or choice_in_use(warehouse, panel)
-    limits = limits_of(asked)
-    history = panel.until(len(panel.weeks), limits.large_order_times) if len(panel.weeks) else _nothing()
-    kinds = limits.kinds(history) if len(panel.weeks) else np.zeros(0, dtype=object)
-    level = np.zeros(len(kinds))
-    for kind in KINDS:
-        rows = np.flatnonzero(kinds == kind)
-        if len(rows):
-            found = chosen.serving[kind].candidate.level(history.demand[rows], history.first[rows])
-            level[rows] = np.where(np.isfinite(found), found, history.demand[rows, -1])
-    scatter = Scatter.of(history.demand, history.first)
-    return Outlook(panel.products[history.rows], panel.weeks, history, kinds, level, scatter, chosen)
-
-
-def _nothing() -> History:
-    empty = np.zeros((0, 1))
-    return History(np.zeros(0, dtype=np.int64), empty, empty, np.zeros(0, dtype=np.int64))
+    return Outlook.of(panel, limits_of(asked), chosen.serving, chosen.adjustments, asked.horizon_weeks)
 
 
 def _make_demand(warehouse: Warehouse) -> "pd.DataFrame":
     """A row a product and week to come."""
     import pandas as pd
 
-    found = outlook(warehouse)
-    if not len(found.products):
+    panel = read_panel(warehouse)
+    chosen = choice_in_use(warehouse, panel)
+    if not len(panel.products):
         return pd.DataFrame(columns=list(DEMAND_TABLE.columns), dtype="object")
-    horizon = warehouse.settings.demand.horizon_weeks
+    found, horizon = outlook(warehouse, panel, chosen), warehouse.settings.demand.horizon_weeks
     demand, first = found.history.demand, found.history.first
     lower, median, upper, high = found.quantiles(1.0, np.array(ONE_WEEK), together=False).T
-    serving = found.chosen.serving
+    serving = chosen.serving
     of_products = {
         "product_id": found.products,
         "value": found.level,
@@ -126,7 +66,7 @@ def _make_demand(warehouse: Warehouse) -> "pd.DataFrame":
         "mean_interval": mean_interval(demand, first),
         "cv2_of_sizes": cv2_of_sizes(demand),
         "units_tempered": (found.history.full - demand).sum(axis=1),
-        "saved_model": np.full(len(first), found.chosen.id, dtype=object),
+        "saved_model": np.full(len(first), chosen.id, dtype=object),
     }
     ahead = np.arange(1, horizon + 1)
     weeks = (found.weeks[-1] + 7 * ahead).astype("datetime64[s]")
@@ -186,7 +126,7 @@ def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
         if partial and last and partial > last
         else {}
     )
-    names = ("created_at", "reason", "weeks", "products")
+    names = ("created_at", "reason", "weeks", "products", "adjustments")
     return {"saved_model": chosen.id, **{name: chosen.notes[name] for name in names}, **left_out, **told}
 
 

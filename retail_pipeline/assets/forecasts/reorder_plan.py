@@ -8,6 +8,7 @@ import numpy as np
 from retail_pipeline.analytics.demand import stock as stock_rules
 from retail_pipeline.analytics.demand.kinds import DEAD, NEW, weeks_since_last
 from retail_pipeline.analytics.demand.levels import Array
+from retail_pipeline.analytics.demand.outlook import Outlook
 from retail_pipeline.analytics.demand.stock import (
     WEEKS_OF_YEAR,
     Terms,
@@ -19,8 +20,8 @@ from retail_pipeline.analytics.demand.stock import (
     xyz_classes,
 )
 from retail_pipeline.assets.forecasts import demand_training, product_demand
-from retail_pipeline.assets.forecasts.demand_training import CODE, SETTINGS, WEEKS, current
-from retail_pipeline.assets.forecasts.product_demand import DEMAND, Outlook, outlook
+from retail_pipeline.assets.forecasts.demand_training import CODE, SETTINGS, WEEKS, current, read_panel
+from retail_pipeline.assets.forecasts.product_demand import DEMAND, outlook
 from retail_pipeline.assets.forecasts.stock import COLUMNS as STOCK_COLUMNS
 from retail_pipeline.assets.forecasts.stock import NAME as STOCK
 from retail_pipeline.assets.frame_assets import FrameTable
@@ -67,7 +68,8 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     if told is None:
         return pd.DataFrame(columns=list(TABLE.columns), dtype="object")
     asked = warehouse.settings.reorder
-    found = outlook(warehouse, current(warehouse, told, DEMAND))
+    chosen = current(warehouse, told, DEMAND)
+    found = outlook(warehouse, read_panel(warehouse), chosen)
     bound = {"last_week": found.weeks[-1].item(), "weeks": asked.class_weeks}
     facts = warehouse.read(FACTS, bound)
     numbers = {name: facts[name].to_numpy(dtype=np.float64) for name in ("revenue", *STOCK_COLUMNS)}
@@ -83,7 +85,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     plan = policy(level * exposed, high, usual, terms)
     position = numbers["on_hand"] + np.nan_to_num(numbers["on_order"])
     now = order_now(position, plan, terms)
-    risk = np.where(np.isfinite(position), 1 - _stays_within(found, exposed, np.nan_to_num(position)), np.nan)
+    risk = np.where(np.isfinite(position), 1 - found.stays_within(exposed, np.nan_to_num(position)), np.nan)
     frame = pd.DataFrame(
         {
             "product_id": found.products,
@@ -116,7 +118,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     )
     frame["advice"] = _advice(frame, found)
     frame["assumptions"] = _assumptions(asked, found, numbers, terms, abc, basis)
-    frame["saved_model"] = found.chosen.id
+    frame["saved_model"] = chosen.id
     return frame[list(TABLE.columns)]
 
 
@@ -141,15 +143,6 @@ def _usual_order(asked: ReorderSettings, level: Array, terms: Terms) -> tuple[Ar
     economic = np.minimum(economic, level * WEEKS_OF_YEAR)  # more than a year's demand is a bet
     is_known = np.isfinite(economic)
     return np.where(is_known, economic, cover), np.where(is_known, "eoq", "cover").astype(object)
-
-
-def _stays_within(found: Outlook, weeks: Array, units: Array) -> Array:
-    """The probability that the demand of so many weeks is no more than so many units."""
-    chance = np.ones(len(units))
-    for kind, rows in found.by_kind():
-        shape = found.chosen.serving[kind].shape
-        chance[rows] = shape.stays_within(found.level[rows], found.scatter.rows(rows), weeks[rows], units[rows])
-    return chance
 
 
 def _advice(plan: "pd.DataFrame", found: Outlook) -> list[str]:
@@ -190,7 +183,7 @@ def _assumptions(
         f"stock is looked at every {asked.review_days:g} days; lead times are kept; demand goes on as of late, without "
         "season or promotion; weeks out of stock count as weeks without demand"
     )
-    serving = found.chosen.serving
+    serving = found.serving
     service = dict(zip(CLASSES, asked.service_levels, strict=True))
     tempered = (found.history.full - found.history.demand).sum(axis=1)
     sizes = {
