@@ -20,7 +20,16 @@ from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value, next_purchase
 from retail_pipeline.assets.decisions import checks as decisions_checks
 from retail_pipeline.assets.decisions import early_warning, insights, reports
-from retail_pipeline.assets.forecasts import archive, backtest, revenue, scenarios
+from retail_pipeline.assets.forecasts import (
+    archive,
+    backtest,
+    demand_checks,
+    product_demand,
+    reorder_plan,
+    revenue,
+    scenarios,
+    stock,
+)
 from retail_pipeline.assets.forecasts import checks as forecasts_checks
 from retail_pipeline.assets.forecasts import customers as forecast_customers
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
@@ -50,6 +59,7 @@ CHECKS: list[TableCheck] = [
     *recommendation_checks.CHECKS,
     *purchase_checks.CHECKS,
     *forecasts_checks.CHECKS,
+    *demand_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
 
@@ -80,6 +90,9 @@ FRAME_TABLES: list[FrameTable] = [
     scenarios.TABLE,
     archive.TABLE,
     forecast_customers.TABLE,
+    *product_demand.TABLES,
+    stock.TABLE,
+    reorder_plan.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]

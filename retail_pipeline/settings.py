@@ -152,6 +152,14 @@ def _names(items: object) -> object:
     return list(dict.fromkeys(names)) if all(isinstance(name, str) for name in names) else names
 
 
+def _three_shares(items: object) -> object:
+    """The three numbers in a list or text."""
+    shares = _split_text(items)
+    if not isinstance(shares, (list, tuple)) or len(shares) != 3:
+        raise ValueError("it must be three numbers, as in [0.98, 0.95, 0.9]")
+    return shares
+
+
 def _list_of_days(items: object) -> object:
     """The numbers in a list or text."""
     days = _split_text(items)
@@ -185,6 +193,11 @@ HorizonDays = Annotated[
 ]
 OddsRatio = Annotated[float, Field(gt=0, le=1_000)]
 RiskBands = Annotated[tuple[OddsRatio, OddsRatio], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
+Positive = Annotated[float, Field(gt=0)]
+ServiceLevel = Annotated[float, Field(gt=0.5, lt=1)]
+ServiceLevels = Annotated[tuple[ServiceLevel, ServiceLevel, ServiceLevel], BeforeValidator(_three_shares)]
+TwoLimits = Annotated[tuple[Positive, Positive], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
+TwoShares = Annotated[tuple[Share, Share], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
 FourThresholds = Annotated[
     tuple[float, float, float, float], BeforeValidator(_split_text), AfterValidator(_strictly_rising)
 ]
@@ -693,6 +706,76 @@ class ScenarioSettings(_Section):
     aggressive_traffic: Lever = Field(0.1, description="new customers and guests order so much more [share]")
 
 
+class DemandSettings(_Section):
+    """How many units of each product are asked for, week by week."""
+
+    cancelled_within_days: int = Field(
+        7,
+        ge=0,
+        le=7,
+        description="what is cancelled within so many days was never demanded; what comes back later was [days]",
+    )
+    horizon_weeks: int = Field(4, ge=1, le=26, description="weeks that are forecast, and models judged on [weeks]")
+    windows: int = Field(
+        5, ge=2, le=24, description="models are judged in so many windows of that length; by the last none is chosen"
+    )
+    least_weeks: int = Field(
+        12, ge=4, description="with fewer whole weeks no model is chosen: the mean of all weeks serves [weeks]"
+    )
+    least_products: int = Field(
+        30, ge=1, description="a kind with fewer products to judge models on takes the choice for all kinds [products]"
+    )
+    new_weeks: int = Field(8, ge=1, le=52, description="a product first sold within so many weeks is new [weeks]")
+    dead_weeks: int = Field(
+        12, ge=1, description="a product is dead if it has not been sold for so many weeks, at least [weeks]"
+    )
+    dead_chance: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="and if so long a gap has no greater chance at the pace at which it used to be sold [probability]",
+    )
+    large_order_times: float | None = Field(
+        5.0,
+        gt=1,
+        description="forecasts learn from an order of more than so many times the product's usual week as if it were "
+        "of that many; as it is if not set [times]",
+    )
+
+
+class ReorderSettings(_Section):
+    """When to order how much of each product."""
+
+    stock_file: str | None = Field(
+        None,
+        description="a csv file in the home with product_id and any of on_hand, on_order, lead_time_days, min_order, "
+        "pack_size, unit_cost, as in 'stock.csv'; what an empty cell would say is taken from the settings or unknown",
+    )
+    lead_time_days: float = Field(14.0, ge=0, le=365, description="from order to shelf, where no file says it [days]")
+    review_days: float = Field(7.0, gt=0, le=365, description="how often stock is looked at and ordered [days]")
+    service_levels: ServiceLevels = Field(
+        (0.98, 0.95, 0.9),
+        description="how likely stock lasts until the next delivery, for products of class A, B and C [probability]",
+    )
+    abc_shares: TwoShares = Field(
+        (0.8, 0.95), description="class A makes this share of revenue, A and B together that [share]"
+    )
+    xyz_limits: TwoLimits = Field(
+        (0.5, 1.0),
+        description="weekly demand with a coefficient of variation up to the first is X, up to the second Y, else Z",
+    )
+    class_weeks: int = Field(52, ge=4, description="classes go by the last weeks [weeks]")
+    cover_weeks: float = Field(
+        4.0, gt=0, le=104, description="an order is for so many weeks where costs do not tell a better size [weeks]"
+    )
+    order_cost: float | None = Field(
+        None, gt=0, description="what an order of a product costs, whatever its size; unknown if not set [currency]"
+    )
+    holding_share: float = Field(
+        0.25, gt=0, le=5, description="what holding a unit for a year costs, of its unit cost [share]"
+    )
+
+
 class QualitySettings(_Section):
     """When a check warns and when it fails."""
 
@@ -778,6 +861,8 @@ class Settings(BaseSettings):
     early_warning: EarlyWarningSettings = EarlyWarningSettings()
     forecast: ForecastSettings = ForecastSettings()
     scenarios: ScenarioSettings = ScenarioSettings()
+    demand: DemandSettings = DemandSettings()
+    reorder: ReorderSettings = ReorderSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()
