@@ -298,7 +298,7 @@ def _fit_forest(data: Spending, horizon_days: int, asked: Parameters) -> TimesUs
 
 def _fit_gradients(data: Spending, horizon_days: int, asked: Parameters) -> TimesUsual:
     told = lesson(data, horizon_days)
-    return TimesUsual(horizon_days, told.mean, told.top, LogTimes(boost_poisson(data.values, told.times, told.weights)))
+    return TimesUsual(horizon_days, told.mean, told.top, LogTimes(boost_poisson(data.values, told.times)))
 
 
 def _fit_xgboost(data: Spending, horizon_days: int, asked: Parameters) -> TimesUsual:

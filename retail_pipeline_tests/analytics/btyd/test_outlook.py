@@ -92,3 +92,21 @@ def test_nobody_has_no_outlook() -> None:
     nobody = Histories(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0))
     for model in MODELS:
         assert len(outlook(model, SPEND, nobody, 40).upper) == 0
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+def test_of_customers_with_the_same_days_ranges_differ_by_what_an_order_is_worth(model: OrderModel) -> None:
+    x, t_x, total = np.array([3, 3, 0, 0]), np.array([50.0, 50, 0, 0]), np.full(4, 60.0)
+    told = outlook(model, SPEND, Histories(x, t_x, total, np.array([10.0, 40, 0, 0])), 40)
+    # the scale is v + x zbar
+    np.testing.assert_allclose(told.upper[1] / told.upper[0], (15 + 120) / (15 + 30))
+    assert told.orders[0] == told.orders[1]
+    assert told.upper[2] == told.upper[3]
+
+
+def test_ranges_that_are_not_asked_for_are_left_unknown() -> None:
+    customers, _ = histories(MODELS[0], 40)
+    whole, without = outlook(MODELS[0], SPEND, customers, 40), outlook(MODELS[0], SPEND, customers, 40, ranges=False)
+    assert without.value.tolist() == whole.value.tolist()
+    assert np.isnan(without.upper).all()
+    assert np.isnan(without.lower).all()

@@ -8,14 +8,17 @@ from math import factorial
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from retail_pipeline.analytics.prediction import trees
 from retail_pipeline.analytics.prediction.trees import (
     TreeScores,
     boost,
     boost_gradients,
+    boost_multiples,
+    boost_poisson,
     grow_forest,
+    grow_multiples,
     telling_columns,
 )
 
@@ -121,3 +124,27 @@ def _shapley(fitted: TreeScores, row: Floats) -> Floats:
 def test_columns_of_one_value_or_none_are_left_out() -> None:
     values = np.array([[1.0, 2.0, np.nan, np.nan], [1.0, 3.0, 4.0, np.nan]])
     assert telling_columns(values) == (1,)
+
+
+@pytest.mark.parametrize("grow", [boost_multiples, grow_multiples, boost_poisson])
+def test_ensembles_of_numbers_say_the_mean(grow: Callable[..., TreeScores], rows: tuple[Floats, Floats]) -> None:
+    values, _ = rows
+    truth = np.exp(0.5 * values[:, 0])
+    numbers = truth * np.random.default_rng(5).gamma(2, 1 / 2, len(values))
+    weights = np.where(values[:, 1] > 0, 2.0, 1.0) if grow is not boost_poisson else np.ones(len(values))
+    weighted = (values, numbers, weights) if grow is not boost_poisson else (values, numbers)
+    fitted = TreeScores.of(json.loads(json.dumps(grow(*weighted).to_json())))
+    scores = fitted.scores(values)
+    told = scores if grow is grow_multiples else np.exp(scores)
+    assert np.average(told, weights=weights) == pytest.approx(np.average(numbers, weights=weights), rel=0.05)
+    assert np.corrcoef(told, truth)[0, 1] > 0.9
+
+
+def test_gradient_boosting_of_numbers_scores_as_scikit_learn_does(rows: tuple[Floats, Floats]) -> None:
+    values, events = rows
+    reference = HistGradientBoostingRegressor(
+        loss="poisson", max_depth=3, learning_rate=0.1, max_iter=12, min_samples_leaf=40, max_bins=63,
+        l2_regularization=1.0, early_stopping=False, random_state=trees.SEED,
+    ).fit(values[:, :4], events + 0.5)  # fmt: skip
+    found = boost_poisson(values, events + 0.5).scores(values)
+    assert np.exp(found) == pytest.approx(reference.predict(values[:, :4]), rel=1e-5)
