@@ -19,7 +19,19 @@ from retail_pipeline.assets.core import checks as core_checks
 from retail_pipeline.assets.customers import checks as customers_checks
 from retail_pipeline.assets.customers import clusters, feature_catalogue, histories, lifetime_value, next_purchase
 from retail_pipeline.assets.decisions import checks as decisions_checks
-from retail_pipeline.assets.decisions import insights, reports
+from retail_pipeline.assets.decisions import early_warning, insights, reports
+from retail_pipeline.assets.forecasts import (
+    archive,
+    backtest,
+    demand_checks,
+    product_demand,
+    reorder_plan,
+    revenue,
+    scenarios,
+    stock,
+)
+from retail_pipeline.assets.forecasts import checks as forecasts_checks
+from retail_pipeline.assets.forecasts import customers as forecast_customers
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_assets
 from retail_pipeline.assets.models import btyd, purchase, purchase_checks
 from retail_pipeline.assets.models import checks as models_checks
@@ -46,6 +58,8 @@ CHECKS: list[TableCheck] = [
     *models_checks.CHECKS,
     *recommendation_checks.CHECKS,
     *purchase_checks.CHECKS,
+    *forecasts_checks.CHECKS,
+    *demand_checks.CHECKS,
     *decisions_checks.CHECKS,
 ]
 
@@ -70,6 +84,15 @@ FRAME_TABLES: list[FrameTable] = [
     lifetime_value.TABLE,
     *purchase.TABLES,
     *next_purchase.TABLES,
+    early_warning.TABLE,
+    *backtest.TABLES,
+    revenue.TABLE,
+    scenarios.TABLE,
+    archive.TABLE,
+    forecast_customers.TABLE,
+    *product_demand.TABLES,
+    stock.TABLE,
+    reorder_plan.TABLE,
     insights.TABLE,
     *reports.TABLES,
 ]

@@ -152,6 +152,14 @@ def _names(items: object) -> object:
     return list(dict.fromkeys(names)) if all(isinstance(name, str) for name in names) else names
 
 
+def _three_shares(items: object) -> object:
+    """The three numbers in a list or text."""
+    shares = _split_text(items)
+    if not isinstance(shares, (list, tuple)) or len(shares) != 3:
+        raise ValueError("it must be three numbers, as in [0.98, 0.95, 0.9]")
+    return shares
+
+
 def _list_of_days(items: object) -> object:
     """The numbers in a list or text."""
     days = _split_text(items)
@@ -179,10 +187,17 @@ RawField = Literal[
 ]  # fmt: skip
 Header = str | tuple[str, ...]
 Share = Annotated[float, Field(ge=0, le=1)]
+Lever = Annotated[float, Field(ge=-1, le=10)]
 HorizonDays = Annotated[
     tuple[Annotated[int, Field(gt=0, le=3_650)], ...], BeforeValidator(_list_of_days), AfterValidator(_rising_days)
 ]
-RiskBands = Annotated[tuple[Share, Share], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
+OddsRatio = Annotated[float, Field(gt=0, le=1_000)]
+RiskBands = Annotated[tuple[OddsRatio, OddsRatio], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
+Positive = Annotated[float, Field(gt=0)]
+ServiceLevel = Annotated[float, Field(gt=0.5, lt=1)]
+ServiceLevels = Annotated[tuple[ServiceLevel, ServiceLevel, ServiceLevel], BeforeValidator(_three_shares)]
+TwoLimits = Annotated[tuple[Positive, Positive], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
+TwoShares = Annotated[tuple[Share, Share], BeforeValidator(_split_text), AfterValidator(_strictly_rising)]
 FourThresholds = Annotated[
     tuple[float, float, float, float], BeforeValidator(_split_text), AfterValidator(_strictly_rising)
 ]
@@ -558,6 +573,12 @@ class ClvSettings(_Section):
     time_unit: Literal["day", "week"] = Field("day", description="the unit of time of the models' parameters")
     least_customers: int = Field(500, ge=50, description="with fewer customers no model is fitted [customers]")
     least_days: int = Field(180, ge=28, description="with a shorter history no model is fitted [days]")
+    least_history_days: int = Field(
+        60, ge=14, description="history before a cut-off that a model of spend learns from or is judged on [days]"
+    )
+    most_training_cutoffs: int = Field(
+        6, ge=1, description="cut-offs that a model of spend learns from, at most, the latest"
+    )
 
 
 class RecommendationSettings(_Section):
@@ -624,8 +645,134 @@ class PredictionSettings(_Section):
     )
     contact_cost: float = Field(1.0, gt=0, description="what it costs to contact a customer [any unit of money]")
     contact_value: float = Field(3.0, gt=0, description="what an order of a contacted customer brings [the same unit]")
+    drift_days: int = Field(
+        30,
+        ge=1,
+        description="customers who have drifted ask for a training so many days of data after the last one [days]",
+    )
     risk_bands: RiskBands = Field(
-        (0.4, 0.7), description="probabilities of leaving from which the risk is medium, and high"
+        (0.5, 2.0),
+        description="odds of leaving, in those of all customers, from which the risk is medium, and high [ratio]",
+    )
+
+
+class EarlyWarningSettings(_Section):
+    """Of which customers whose risk rose the list tells."""
+
+    customers: int = Field(100, ge=1, le=100_000, description="customers on the list, at most, by value at stake")
+    top_share: Share = Field(0.2, gt=0, description="so many customers are valuable, by what they spent so far [share]")
+    days_before: int = Field(30, ge=1, le=366, description="risks are compared with those of so many days ago [days]")
+    least_rise: Share = Field(0.05, gt=0, description="a risk has to rise by so much to be told of [0 to 1]")
+    horizon_days: int | None = Field(
+        None,
+        ge=1,
+        le=3_650,
+        description="the time in which no order is the risk, or the nearest that has a model; that after which "
+        "customers count as gone if not set [days]",
+    )
+    calls: int = Field(10, ge=0, description="so many customers are to be called in person, those with most at stake")
+
+
+class ForecastSettings(_Section):
+    """Net sales in times to come."""
+
+    horizon_months: int = Field(3, ge=1, le=24, description="how far ahead to forecast [months]")
+    members: int = Field(
+        4, ge=0, le=50, description="countries, channels and categories with forecasts of their own; the rest together"
+    )
+    origins: int = Field(
+        39, ge=4, le=500, description="models are tried from so many earlier days at most, the latest [origins]"
+    )
+    least_orders: float = Field(
+        1.0, ge=0, description="of a series with fewer orders a period no models are tried [orders]"
+    )
+    archive_days: int = Field(800, ge=31, description="forecasts are kept for so long [days]")
+
+
+class ScenarioSettings(_Section):
+    """What conservative and aggressive scenarios of net sales assume; the moderate one is the forecast itself."""
+
+    conservative_share: Share = Field(
+        0.2, description="the conservative path lies above this share of the model's simulated paths"
+    )
+    conservative_retention: Lever = Field(-0.05, description="returning customers order so much more [share]")
+    conservative_order_value: Lever = Field(-0.02, description="an order is worth so much more [share]")
+    conservative_traffic: Lever = Field(-0.1, description="new customers and guests order so much more [share]")
+    aggressive_share: Share = Field(
+        0.8, description="the aggressive path lies above this share of the model's simulated paths"
+    )
+    aggressive_retention: Lever = Field(0.05, description="returning customers order so much more [share]")
+    aggressive_order_value: Lever = Field(0.02, description="an order is worth so much more [share]")
+    aggressive_traffic: Lever = Field(0.1, description="new customers and guests order so much more [share]")
+
+
+class DemandSettings(_Section):
+    """How many units of each product are asked for, week by week."""
+
+    cancelled_within_days: int = Field(
+        7,
+        ge=0,
+        le=7,
+        description="what is cancelled within so many days was never demanded; what comes back later was [days]",
+    )
+    horizon_weeks: int = Field(4, ge=1, le=26, description="weeks that are forecast, and models judged on [weeks]")
+    windows: int = Field(
+        5, ge=2, le=24, description="models are judged in so many windows of that length; by the last none is chosen"
+    )
+    least_weeks: int = Field(
+        12, ge=4, description="with fewer whole weeks no model is chosen: the mean of all weeks serves [weeks]"
+    )
+    least_products: int = Field(
+        30, ge=1, description="a kind with fewer products to judge models on takes the choice for all kinds [products]"
+    )
+    new_weeks: int = Field(8, ge=1, le=52, description="a product first sold within so many weeks is new [weeks]")
+    dead_weeks: int = Field(
+        12, ge=1, description="a product is dead if it has not been sold for so many weeks, at least [weeks]"
+    )
+    dead_chance: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="and if so long a gap has no greater chance at the pace at which it used to be sold [probability]",
+    )
+    large_order_times: float | None = Field(
+        5.0,
+        gt=1,
+        description="forecasts learn from an order of more than so many times the product's usual week as if it were "
+        "of that many; as it is if not set [times]",
+    )
+
+
+class ReorderSettings(_Section):
+    """When to order how much of each product."""
+
+    stock_file: str | None = Field(
+        None,
+        description="a csv file in the home with product_id and any of on_hand, on_order, lead_time_days, min_order, "
+        "pack_size, unit_cost, as in 'stock.csv'; what an empty cell would say is taken from the settings or unknown",
+    )
+    lead_time_days: float = Field(14.0, ge=0, le=365, description="from order to shelf, where no file says it [days]")
+    review_days: float = Field(7.0, gt=0, le=365, description="how often stock is looked at and ordered [days]")
+    service_levels: ServiceLevels = Field(
+        (0.98, 0.95, 0.9),
+        description="how likely stock lasts until the next delivery, for products of class A, B and C [probability]",
+    )
+    abc_shares: TwoShares = Field(
+        (0.8, 0.95), description="class A makes this share of revenue, A and B together that [share]"
+    )
+    xyz_limits: TwoLimits = Field(
+        (0.5, 1.0),
+        description="weekly demand with a coefficient of variation up to the first is X, up to the second Y, else Z",
+    )
+    class_weeks: int = Field(52, ge=4, description="classes go by the last weeks [weeks]")
+    cover_weeks: float = Field(
+        4.0, gt=0, le=104, description="an order is for so many weeks where costs do not tell a better size [weeks]"
+    )
+    order_cost: float | None = Field(
+        None, gt=0, description="what an order of a product costs, whatever its size; unknown if not set [currency]"
+    )
+    holding_share: float = Field(
+        0.25, gt=0, le=5, description="what holding a unit for a year costs, of its unit cost [share]"
     )
 
 
@@ -711,6 +858,11 @@ class Settings(BaseSettings):
     clv: ClvSettings = ClvSettings()
     recommendations: RecommendationSettings = RecommendationSettings()
     prediction: PredictionSettings = PredictionSettings()
+    early_warning: EarlyWarningSettings = EarlyWarningSettings()
+    forecast: ForecastSettings = ForecastSettings()
+    scenarios: ScenarioSettings = ScenarioSettings()
+    demand: DemandSettings = DemandSettings()
+    reorder: ReorderSettings = ReorderSettings()
     quality: QualitySettings = QualitySettings()
     reports: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -38,6 +38,11 @@ def sql_parameters(settings: Settings) -> dict[str, Any]:
         **{f"clv_{name}": value for name, value in settings.clv.model_dump().items()},
         **{f"recommendation_{name}": value for name, value in settings.recommendations.model_dump().items()},
         **{f"prediction_{name}": value for name, value in settings.prediction.model_dump().items()},
+        **{f"early_warning_{name}": value for name, value in settings.early_warning.model_dump().items()},
+        **{f"forecast_{name}": value for name, value in settings.forecast.model_dump().items()},
+        **{f"scenario_{name}": value for name, value in settings.scenarios.model_dump().items()},
+        **{f"demand_{name}": value for name, value in settings.demand.model_dump().items()},
+        **{f"reorder_{name}": value for name, value in settings.reorder.model_dump().items()},
     }
 
 

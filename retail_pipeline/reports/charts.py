@@ -94,7 +94,7 @@ def rfm_heatmap(cells: Sequence[Row]) -> str:
     cells
         ``r_score``, ``f_score``, ``customers`` and ``revenue`` of each pair of scores that has customers.
     """
-    with _figure(7.2, 3.2) as (figure, text):
+    with whole_figure(7.2, 3.2) as (figure, text):
         for place, (measure, title) in enumerate((("customers", "customers"), ("revenue", "value bought")), start=1):
             total = sum(float(row[measure]) for row in cells)
             shares = [[0.0] * 5 for _ in range(5)]
@@ -133,12 +133,12 @@ def _signed_bars(names: Sequence[str], values: Sequence[float]) -> str:
 @contextmanager
 def drawing(width: float, height: float) -> "Iterator[tuple[Axes, io.StringIO]]":
     """Axes to draw on; at the end the text holds the picture."""
-    with _figure(width, height) as (figure, text):
+    with whole_figure(width, height) as (figure, text):
         yield figure.add_subplot(), text
 
 
 @contextmanager
-def _figure(width: float, height: float) -> "Iterator[tuple[Figure, io.StringIO]]":
+def whole_figure(width: float, height: float) -> "Iterator[tuple[Figure, io.StringIO]]":
     """A figure to draw on; at the end the text holds the picture, without a date in it."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG

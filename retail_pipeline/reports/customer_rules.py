@@ -49,6 +49,16 @@ from customers.rfm_segments
 having sum(revenue) > 0
 """
 
+EARLY_WARNING = """
+select
+    count(*) as customers,
+    sum(cast(value_at_stake as decimal(18, 2))) as value_at_stake,
+    max(horizon_days) as horizon_days,
+    max(before) as before
+from decisions.early_warning
+having count(*) > 0
+"""
+
 
 def _say_new(row: Row, context: Context) -> Said | None:
     if row["customers"] < FEWEST_CUSTOMERS:
@@ -124,6 +134,16 @@ def _say_at_risk(row: Row, context: Context) -> Said | None:
     )
 
 
+def _say_early_warning(row: Row, context: Context) -> Said | None:
+    return Said(
+        f"The risk of ordering nothing within {row['horizon_days']} days has risen for "
+        f"{counted(row['customers'], 'valuable customer')} since {row['before']}: "
+        f"{context.money.text(row['value_at_stake'])} is at stake in that time.",
+        "what the serving model expects; decisions.early_warning names each, with reasons and what to do",
+        0.6,
+    )
+
+
 RULES = (
     Rule("new_customers", "customers", NEW_CUSTOMERS, _say_new, "sales.cohort_retention", PAIRED),
     Rule("lapsed", "customers", LAPSED, _say_lapsed, "sales.customer_kpis", ("month",)),
@@ -138,4 +158,5 @@ RULES = (
         "customers.rfm_scores where segment is At Risk or Cannot Lose",
         (),
     ),
+    Rule("early_warning", "customers", EARLY_WARNING, _say_early_warning, "decisions.early_warning", ()),
 )

@@ -35,3 +35,31 @@ def curve_chart(curve: str, lines: Mapping[str, Points], champion: str) -> str:
         axes.set_ylabel(up)
         axes.legend(frameon=False, fontsize=8)
     return text.getvalue()
+
+
+def decile_chart(lines: Mapping[str, Points], champion: str) -> str:
+    """What tenths of customers spent, in the mean, against what was expected of them, on logarithmic axes.
+
+    The champion's line is thick; on the diagonal, expectations are right. Tenths of whom nothing came lie on the edge.
+    """
+    order = sorted(lines, key=lambda name: name == champion)
+    amounts = [amount for points in lines.values() for point in points for amount in point if amount > 0]
+    low, high = min(amounts, default=1.0) / 1.5, max(amounts, default=1.0) * 1.5
+    with drawing(5.2, 4.2) as (axes, text):
+        axes.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=0.8)
+        for place, name in enumerate(order):
+            is_champion = name == champion
+            axes.plot(
+                [max(x, low) for x, _ in lines[name]],
+                [max(y, low) for _, y in lines[name]],
+                color=COLOURS[place % len(COLOURS)] if not is_champion else BLUE,
+                linewidth=2.2 if is_champion else 1.0,
+                marker="o",
+                markersize=3,
+                label=f"{name}, champion" if is_champion else name,
+            )
+        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
+        axes.set_xlabel("expected of a customer, tenths of all")
+        axes.set_ylabel("spent by a customer, in the mean")
+        axes.legend(frameon=False, fontsize=7)
+    return text.getvalue()

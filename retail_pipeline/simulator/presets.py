@@ -134,7 +134,7 @@ def _plain(**more: Any) -> Parameters:
 
 
 def _btyd() -> Parameters:
-    tier = Tier(name="all", share=1, r=0.6, alpha=20, a=0.8, b=4, p=6, q=4, gamma=15)
+    tier = Tier(name="all", share=1, r=0.6, alpha=200, a=0.8, b=4, p=6, q=4, gamma=15)
     return _plain(
         customers=20_000,
         tiers=(tier,),

@@ -21,6 +21,8 @@ from retail_pipeline_tests.assets.baskets.corruptions import CORRUPTIONS as BASK
 from retail_pipeline_tests.assets.baskets.recommendation_corruptions import CORRUPTIONS as OFFER_CORRUPTIONS
 from retail_pipeline_tests.assets.baskets.use_corruptions import CORRUPTIONS as BASKET_USE_CORRUPTIONS
 from retail_pipeline_tests.assets.customers.corruptions import CORRUPTIONS as CLUSTER_CORRUPTIONS
+from retail_pipeline_tests.assets.forecasts.corruptions import CORRUPTIONS as FORECAST_CORRUPTIONS
+from retail_pipeline_tests.assets.forecasts.demand_corruptions import CORRUPTIONS as DEMAND_CORRUPTIONS
 from retail_pipeline_tests.assets.models.corruptions import CORRUPTIONS as MODEL_CORRUPTIONS
 from retail_pipeline_tests.assets.models.purchase_corruptions import CORRUPTIONS as PURCHASE_CORRUPTIONS
 from retail_pipeline_tests.assets.models.purchase_corruptions import RIGHT as RIGHT_PURCHASES
@@ -285,6 +287,8 @@ CORRUPTIONS: dict[str, list[str]] = {
         "delete from customers.rfm_scores",
     ],
     **CLUSTER_CORRUPTIONS,
+    **FORECAST_CORRUPTIONS,
+    **DEMAND_CORRUPTIONS,
     **MODEL_CORRUPTIONS,
     **OFFER_CORRUPTIONS,
     **PURCHASE_CORRUPTIONS,
@@ -304,6 +308,9 @@ NOT_BLOCKING = {
     "core.order_lines:amounts_are_in_one_currency",
     "core.order_lines:orders_are_of_one_format",
     "decisions.insights:evidence_is_one_row",
+    "forecasts.archive:errors_are_as_in_the_backtest",
+    "forecasts.scenarios:scenarios_are_in_order",
+    "forecasts.stock:stock_is_of_products",
     "models.btyd_parameters:models_converged",
     "models.drift:customers_are_as_before",
     *(f"decisions.{name}_reports:pages_are_there" for name in NAMES.values()),

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from retail_pipeline.analytics.btyd.bg_nbd import BgNbd
+from retail_pipeline.analytics.btyd.fitting import fit
+from retail_pipeline.analytics.btyd.summaries import summarise
 from retail_pipeline.simulator import StoreParameters, preset
 from retail_pipeline.simulator.clock import Clock
 from retail_pipeline.simulator.customers import FIRST_GUEST, Histories, Population, expected_repeats
@@ -157,3 +160,21 @@ def test_later_orders_come_by_the_first_channel_as_often_as_customers_are_loyal_
         same = later.channel[firsts[later.customer] == channel] == channel
         expected = loyalty + (1 - loyalty) * share
         assert abs(same.mean() - expected) < 4 * sqrt(expected * (1 - expected) / len(same))
+
+
+def test_the_days_of_the_btyd_preset_tell_its_parameters() -> None:
+    """Models see a purchase a day: of customers who often order twice on one, that would be another process."""
+    parameters = preset("btyd")
+    (tier,) = parameters.tiers
+    lines = sales(traded(parameters))
+    customer, day = lines.customer.astype(np.int64), lines.ts // 86_400
+    different = np.unique(np.stack([customer, day]), axis=1)
+    repeats = len(customer) - parameters.customers
+    assert len(customer) - different.shape[1] < 0.01 * repeats
+    last = (parameters.end - date(1970, 1, 1)).days
+    firsts, x = np.unique(different[0], return_index=True)[1], np.bincount(different[0]) - 1
+    first, latest = different[1][firsts], different[1][np.append(firsts[1:], different.shape[1]) - 1]
+    found = fit(BgNbd, summarise(x, (latest - first).astype(float), (last - first).astype(float)))
+    true = np.array([tier.r, tier.alpha, tier.a, tier.b])
+    errors = np.log(np.array(found.values) / true) / np.sqrt(np.diag(found.covariance))
+    assert np.abs(errors).max() < 3

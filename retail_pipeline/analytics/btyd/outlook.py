@@ -62,20 +62,41 @@ class Outlook:
     upper: Floats
 
 
-def outlook(model: OrderModel, spend: GammaGamma | None, customers: Histories, t: float) -> Outlook:
-    """What each customer brings within a time t after T."""
-    alive = model.p_alive(customers.x, customers.t_x, customers.T)
-    orders = model.conditional_expected_orders(t, customers.x, customers.t_x, customers.T)
+def outlook(
+    model: OrderModel, spend: GammaGamma | None, customers: Histories, t: float, *, ranges: bool = True
+) -> Outlook:
+    """What each customer brings within a time t after T; without ``ranges``, these are left unknown.
+
+    Customers alike in x, t_x and T are worked out once. Between them, ranges differ by a factor alone: the scale
+    v + x zbar of the gamma distribution of what an order is worth.
+    """
+    first, place = _different(customers)
+    kinds = Histories(customers.x[first], customers.t_x[first], customers.T[first], customers.mean[first])
+    alive = model.p_alive(kinds.x, kinds.t_x, kinds.T)
+    orders = model.conditional_expected_orders(t, kinds.x, kinds.t_x, kinds.T)[place]
+    unknown = np.full(len(place), np.nan)
     if spend is None:
-        unknown = np.full(len(alive), np.nan)
-        return Outlook(alive, orders, unknown, unknown, unknown)
+        return Outlook(alive[place], orders, unknown, unknown, unknown)
     each = spend.expected_spend(customers.valued, customers.mean)
     value = np.where(np.isfinite(each), orders * each, np.nan)
-    futures = _Futures(model, spend, customers, t)
+    if not ranges:
+        return Outlook(alive[place], orders, value, unknown, unknown)
+    futures = _Futures(model, spend, kinds, t)
     parts = [slice(start, start + CUSTOMERS_AT_ONCE) for start in range(0, len(alive), CUSTOMERS_AT_ONCE)]
-    ends = [np.empty((2, 0)), *(futures.ends(customers.part(of), alive[of]) for of in parts)]
-    lower, upper = np.concatenate(ends, axis=1)
-    return Outlook(alive, orders, value, lower, upper)
+    ends = [np.empty((2, 0)), *(futures.ends(kinds.part(of), alive[of]) for of in parts)]
+    lower, upper = np.concatenate(ends, axis=1)[:, place] * (spend.v + customers.valued * customers.mean)
+    return Outlook(alive[place], orders, value, lower, upper)
+
+
+def _different(customers: Histories) -> tuple[Integers, Integers]:
+    """One customer of each kind by x, by whether the orders were worth anything, t_x and T, and each one's kind."""
+    kinds = np.column_stack([customers.x, customers.mean > 0, customers.t_x, customers.T])
+    order = np.lexsort(kinds.T)
+    is_new = np.ones(len(order), dtype=np.bool_)
+    is_new[1:] = (kinds[order][1:] != kinds[order][:-1]).any(axis=1)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.cumsum(is_new) - 1
+    return order[is_new], place
 
 
 def residual_value(
@@ -102,7 +123,7 @@ class _Futures:
         from scipy.special import gammaincinv
 
         rng = np.random.default_rng(SEED)
-        self._model, self._spend, self._t = model, spend, t
+        self._model, self._t = model, t
         self._alive, rate, leave, last, price = (_even(rng) for _ in range(5))
         numbers, places = np.unique(customers.x, return_inverse=True)
         self._numbers = numbers.astype(np.float64)
@@ -131,13 +152,13 @@ class _Futures:
         return np.asarray(np.ceil(np.log(last) / np.log1p(-leaves)))
 
     def ends(self, customers: Histories, alive: Floats) -> Floats:
-        """Lower and upper end of the range of each customer's value [2, customers]."""
-        model, spend, valued = self._model, self._spend, customers.valued
+        """Lower and upper end of the range of each customer's value, by v + x zbar [2, customers]."""
+        model, valued = self._model, customers.valued
         places = np.searchsorted(self._numbers, customers.x)
         rates = self._rates[:, places] / (model.alpha + customers.T)
         orders = self._orders(rates, self._stays[:, places], customers.T)
         orders[self._alive[:, None] >= alive] = 0
-        prices = self._prices[:, np.searchsorted(self._valued, valued)] / (spend.v + valued * customers.mean)
+        prices = self._prices[:, np.searchsorted(self._valued, valued)]
         values = np.ascontiguousarray((np.take_along_axis(self._sums, orders, axis=1) / prices).T)
         tail = int((1 - LEVEL) / 2 * DRAWS)
         values.partition([tail, DRAWS - 1 - tail], axis=1)

@@ -17,7 +17,20 @@ def curves(events: Floats, probabilities: Floats) -> list[dict[str, Any]]:
     share of customers predicted highest, y the share of all events among them. *reliability*: x the mean probability
     of a tenth of customers, y the share of events in it; equal probabilities are not parted.
     """
-    return [*_roc(events, probabilities), *_gain(events, probabilities), *_reliability(events, probabilities)]
+    return [
+        *_roc(events, probabilities),
+        *_gain(events, probabilities),
+        *_by_tenths("reliability", events, probabilities),
+    ]
+
+
+def spend_curves(spend: Floats, expected: Floats) -> list[dict[str, Any]]:
+    """The same of money.
+
+    *gain*: x the share of customers of whom most is expected, y the share of all money that they bring. *deciles*: x
+    the mean expectation of a tenth of customers, y what they spent in the mean; equal expectations are not parted.
+    """
+    return [*_gain(spend, expected), *_by_tenths("deciles", spend, expected)]
 
 
 def _roc(events: Floats, probabilities: Floats) -> list[dict[str, Any]]:
@@ -42,13 +55,13 @@ def _above(events: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
     return np.concatenate([[0.0], kept + 1.0]), np.concatenate([[0.0], np.cumsum(events[order])[kept]])
 
 
-def _reliability(events: Floats, probabilities: Floats) -> list[dict[str, Any]]:
+def _by_tenths(curve: str, events: Floats, probabilities: Floats) -> list[dict[str, Any]]:
     order = np.argsort(probabilities, kind="stable")
     ranked, came = probabilities[order], events[order]
     group = np.searchsorted(ranked, ranked) * BINS // max(len(ranked), 1)
     _, starts, counts = np.unique(group, return_index=True, return_counts=True)
     sums = np.add.reduceat(ranked, starts), np.add.reduceat(came, starts)
-    return _rows("reliability", sums[0] / counts, sums[1] / counts, counts)
+    return _rows(curve, sums[0] / counts, sums[1] / counts, counts)
 
 
 def _rows(curve: str, x: Floats, y: Floats, customers: "NDArray[Any]") -> list[dict[str, Any]]:

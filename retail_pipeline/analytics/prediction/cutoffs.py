@@ -4,6 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+YEAR_DAYS = 364
+"""A year of whole weeks."""
+LEAST_SEASON_DAYS = 28
+"""A shorter horizon is moved by single holidays, which fall on other days of the week each year."""
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -17,11 +22,14 @@ class Fold:
         Cut-offs, ascending, whose own horizons end by ``cutoff``: their labels were known on that day.
     split
         'validation', by which models are chosen, or 'test', which is judged once.
+    season
+        The cut-offs a year before the latest of those, and before ``cutoff``; empty where the history is too short.
     """
 
     cutoff: date
     training: tuple[date, ...]
     split: str
+    season: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,8 +80,35 @@ class Plan:
             cutoff = last - timedelta(apart + (back - 1) * self.step_days if back else 0)
             training = self.training_before(first_day, cutoff)
             if training:
-                found.append(Fold(cutoff, training, "validation" if back else "test"))
+                split = "validation" if back else "test"
+                found.append(Fold(cutoff, training, split, self.season_before(first_day, cutoff)))
         return found[::-1]
+
+    def season_before(self, first_day: date, cutoff: date, until: date | None = None) -> tuple[date, ...]:
+        """A year before: the latest cut-off that may be trained with, then ``cutoff``, then more up to ``until``.
+
+        Those further on lie by steps up to a year before ``until``, as far as their outcome is known on ``cutoff``.
+        None where the history is too short, or the horizon.
+
+        Examples
+        --------
+        >>> plan = Plan(horizon_days=30, least_history_days=60)
+        >>> [str(day) for day in plan.season_before(date(2022, 1, 1), date(2024, 7, 31))]
+        ['2023-07-03', '2023-08-02']
+        >>> plan.season_before(date(2023, 5, 5), date(2024, 7, 31))
+        ()
+        """
+        base = cutoff - timedelta(YEAR_DAYS + self.horizon_days)
+        is_short = base < first_day + timedelta(self.least_history_days)
+        if is_short or not LEAST_SEASON_DAYS <= self.horizon_days <= YEAR_DAYS:
+            return ()
+        last = min((until or cutoff) - timedelta(YEAR_DAYS), cutoff - timedelta(self.horizon_days))
+        day = cutoff - timedelta(YEAR_DAYS)
+        days = [base]
+        while day <= last:
+            days.append(day)
+            day += timedelta(self.step_days)
+        return tuple(days)
 
     def training_before(self, first_day: date, cutoff: date) -> tuple[date, ...]:
         """The cut-offs that may be trained with on a day, ascending."""
@@ -88,4 +123,4 @@ class Plan:
 
 def all_days(folds: Sequence[Fold]) -> list[date]:
     """All cut-offs that features are needed of, ascending."""
-    return sorted({day for fold in folds for day in (*fold.training, fold.cutoff)})
+    return sorted({day for fold in folds for day in (*fold.training, *fold.season, fold.cutoff)})

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retail_pipeline.analytics.prediction.matrix import GROWING
+
 Floats = NDArray[np.float64]
 
 BINS = 10
@@ -35,6 +37,11 @@ def psi(told: dict[str, Any], values: Floats) -> float:
     then = np.maximum(np.array(told["shares"]), SMALLEST_SHARE)
     now = np.maximum(_shares(values, np.array(told["bounds"])), SMALLEST_SHARE)
     return float(np.sum((now - then) * np.log(now / then)))
+
+
+def counts(feature: str) -> bool:
+    """Whether a drift in a feature, or in the 'probability', says that customers are others than before."""
+    return feature not in GROWING
 
 
 def _shares(values: Floats, bounds: "Sequence[float] | Floats") -> Floats:

@@ -1,14 +1,15 @@
 """What features do to predictions: how much they move them, and what is lost without them; and reasons in words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retail_pipeline.analytics.prediction.matrix import FEATURES, GROUPS, in_words
-from retail_pipeline.analytics.prediction.measures import roc_auc
+from retail_pipeline.analytics.prediction.measures import Measure, gini, roc_auc
 from retail_pipeline.analytics.prediction.purchase_models import PurchaseModel
+from retail_pipeline.analytics.prediction.spend_training import SpendModel
 
 Floats = NDArray[np.float64]
 
@@ -26,16 +27,33 @@ def importance(model: PurchaseModel, values: Floats, events: Floats) -> list[dic
     told = np.abs(model.contributions(values)).mean(axis=0)
     used = np.flatnonzero(told > 0).tolist()
     rows = [_row(place, "shap", float(told[place])) for place in used]
-    once = np.ones((1, len(events)))
-    whole = float(roc_auc(events, model.probabilities(values), once)[0])
+    return rows + _permuted(used, roc_auc, model.probabilities, values, events)
+
+
+def spend_importance(model: SpendModel, values: Floats, spend: Floats) -> list[dict[str, Any]]:
+    """By feature the Gini coefficient that is lost when its values are dealt out anew among customers.
+
+    The features that a model does not use lose nothing and are left out.
+    """
+    rows = _permuted(range(len(FEATURES)), gini, model.expected, values, spend)
+    return [row for row in rows if row["value"] != 0]
+
+
+def _permuted(
+    places: Iterable[int], measure: Measure, predict: Callable[[Floats], Floats], values: Floats, actual: Floats
+) -> list[dict[str, Any]]:
+    """By feature what a measure loses when its values are dealt out anew among customers, the mean of a few times."""
+    once = np.ones((1, len(actual)))
+    whole = float(measure(actual, predict(values), once)[0])
     rng = np.random.default_rng(SEED)
-    deals = [rng.permutation(len(events)) for _ in range(SHUFFLES)]
-    for place in used:
+    deals = [rng.permutation(len(actual)) for _ in range(SHUFFLES)]
+    rows = []
+    for place in places:
         left = []
         for deal in deals:
             dealt = values.copy()
             dealt[:, place] = values[deal, place]
-            left.append(float(roc_auc(events, model.probabilities(dealt), once)[0]))
+            left.append(float(measure(actual, predict(dealt), once)[0]))
         lost = whole - float(np.mean(left))
         if np.isfinite(lost):
             rows.append(_row(place, "permutation", lost))

@@ -76,6 +76,11 @@ GROUPS: dict[str, str] = {
     ),
 }
 """Features that say much the same: a model may weigh one of them against another, so only their sum is a reason."""
+GROWING = (
+    *("tenure_days", "orders", "purchase_days", "has_returned", "active_months", "total_spend", "largest_order_value"),
+    *("longest_gap_days", "product_variety", "product_entropy", "categories", "spend_365d", "orders_365d"),
+)
+"""Features that grow with the shop's age, whatever customers do: added up from the first order on, or over a year."""
 UNKNOWN: dict[str, str] = {
     **dict.fromkeys(("avg_gap_days", "last_gap_days", "longest_gap_days"), "no second day with an order"),
     "gap_sd_days": "fewer than three days with an order",

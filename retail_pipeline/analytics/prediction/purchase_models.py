@@ -4,7 +4,7 @@ A fitted model gives each customer a score, of which :mod:`calibration` makes a 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from retail_pipeline.analytics.btyd.fitting import fit as fit_btyd
 from retail_pipeline.analytics.btyd.summaries import summarise
 from retail_pipeline.analytics.prediction.calibration import Calibration, calibrate, probability_to_odds
 from retail_pipeline.analytics.prediction.matrix import FEATURES, GROUPS, column
+from retail_pipeline.analytics.prediction.rows import latest_that_tell
 from retail_pipeline.analytics.prediction.trees import TreeScores, boost, boost_gradients, grow_forest
 
 Floats = NDArray[np.float64]
@@ -123,7 +124,7 @@ class LinearScores:
 
     def contributions(self, values: Floats) -> Floats:
         """Weight times distance from the mean: the exact SHAP values of a linear model."""
-        return np.asarray(_standardised(values, np.array(self.means), np.array(self.spreads)) * np.array(self.weights))
+        return np.asarray(standardised(values, np.array(self.means), np.array(self.spreads)) * np.array(self.weights))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -145,7 +146,7 @@ class AliveScores:
     """A usual customer's days with an order, days since the first and since the last."""
 
     def scores(self, values: Floats) -> Floats:
-        x, t_x, observed = _purchases(values)
+        x, t_x, observed = purchases(values)
         alive = BgNbd(self.r, self.alpha, self.a, self.b).p_alive(x, t_x, observed)
         waits = (self.r + x) * np.log((self.alpha + observed) / (self.alpha + observed + self.horizon_days))
         return probability_to_odds(np.asarray(alive * -np.expm1(waits)))
@@ -172,16 +173,26 @@ class AliveScores:
         return asdict(self)
 
 
-def _purchases(values: Floats) -> tuple[Integers, Floats, Floats]:
+def purchases(values: Floats) -> tuple[Integers, Floats, Floats]:
     """Repeat days, and the days from the first purchase to the last and to the day before the cut-off."""
     x = (column(values, "purchase_days") - 1).astype(np.int64)
     observed = np.maximum(column(values, "tenure_days") - 1, 0)
     return x, np.clip(observed + 1 - column(values, "recency_days"), 0, observed), observed
 
 
-def _standardised(values: Floats, means: Floats, spreads: Floats) -> Floats:
+def standardised(values: Floats, means: Floats, spreads: Floats) -> Floats:
     """Signed logarithms, less their mean in units of their spread; zero where not known."""
     return np.nan_to_num((_logarithms(values) - means) / spreads, nan=0.0)
+
+
+def standards(values: Floats) -> tuple[Floats, Floats]:
+    """Mean and spread of the signed logarithms of each column's known values."""
+    logs = _logarithms(values)
+    known = np.isfinite(logs)
+    counts = np.maximum(known.sum(axis=0), 1)
+    means = np.where(known, logs, 0).sum(axis=0) / counts
+    spreads = np.sqrt(np.where(known, (logs - means) ** 2, 0).sum(axis=0) / counts)
+    return means, np.where(spreads > 0, spreads, 1.0)
 
 
 def _logarithms(values: Floats) -> Floats:
@@ -199,13 +210,8 @@ def _fit_recency(data: Observed, horizon_days: int) -> RecencyScores:
 def _fit_linear(data: Observed, horizon_days: int) -> LinearScores:
     from sklearn.linear_model import LogisticRegression
 
-    logs = _logarithms(data.values)
-    known = np.isfinite(logs)
-    counts = np.maximum(known.sum(axis=0), 1)
-    means = np.where(known, logs, 0).sum(axis=0) / counts
-    spreads = np.sqrt(np.where(known, (logs - means) ** 2, 0).sum(axis=0) / counts)
-    spreads = np.where(spreads > 0, spreads, 1.0)
-    design = _standardised(data.values, means, spreads)
+    means, spreads = standards(data.values)
+    design = standardised(data.values, means, spreads)
     model = LogisticRegression(C=PENALTY, max_iter=500).fit(design, data.events)
     return LinearScores(
         tuple(means.tolist()), tuple(spreads.tolist()), tuple(model.coef_[0].tolist()), float(model.intercept_[0])
@@ -215,7 +221,7 @@ def _fit_linear(data: Observed, horizon_days: int) -> LinearScores:
 def _fit_alive(data: Observed, horizon_days: int) -> AliveScores:
     """To the purchases before the latest cut-off; what came afterwards has no part in it."""
     latest = data.where(data.cutoffs == data.cutoffs.max())
-    model = fit_btyd(BgNbd, summarise(*_purchases(latest.values))).model
+    model = fit_btyd(BgNbd, summarise(*purchases(latest.values))).model
     usual = [round(float(column(latest.values, name).mean())) for name in PURCHASE_FEATURES]
     return AliveScores(model.r, model.alpha, model.a, model.b, horizon_days, (usual[0], usual[1], usual[2]))
 
@@ -254,6 +260,10 @@ class PurchaseModel:
         """The probability that each customer buys within the horizon; shape (customers,)."""
         return self.calibration.probabilities(self.fitted.scores(values))
 
+    def raised(self, by: float) -> "PurchaseModel":
+        """The same model with its log odds raised by so much."""
+        return replace(self, calibration=replace(self.calibration, intercept=self.calibration.intercept + by))
+
     def contributions(self, values: Floats) -> Floats:
         """What each feature adds to the log odds of that; shape of ``values``."""
         return self.calibration.slope * self.fitted.contributions(values)
@@ -287,23 +297,13 @@ def train(name: str, data: Observed, horizon_days: int) -> PurchaseModel:
 
 
 def _train(name: str, data: Observed, horizon_days: int) -> PurchaseModel:
-    latest, half = _calibrated_on(data), data.customers % 2 == 0
+    latest, half = latest_that_tell(data), data.customers % 2 == 0
     scores = np.zeros(len(data.events))
     for learned in (half, ~half):
         scored = latest & ~learned
         if scored.any():
             scores[scored] = _fit(name, data.where(learned), horizon_days).scores(data.values[scored])
     return PurchaseModel(name, _fit(name, data, horizon_days), calibrate(scores[latest], data.events[latest]))
-
-
-def _calibrated_on(data: Observed) -> NDArray[np.bool_]:
-    """The rows of the latest cut-off; with those before it where there are too few orders, or customers without."""
-    chosen = np.zeros(len(data.events), dtype=np.bool_)
-    for day in np.unique(data.cutoffs)[::-1]:
-        chosen |= data.cutoffs == day
-        if data.where(chosen).tells:
-            break
-    return chosen
 
 
 def _fit(name: str, data: Observed, horizon_days: int) -> Scores:

@@ -1,5 +1,6 @@
 """From which probability on contacting a customer pays, and how right that is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,24 @@ def best_threshold(events: Floats, probabilities: Floats, stakes: Stakes) -> flo
     if not len(places) or profit[places].max() <= 0:
         return 1.0
     return float(ranked[places[np.argmax(profit[places])]])
+
+
+def band_bounds(base_rate: float, odds: Sequence[float]) -> list[float]:
+    """The risks of no order whose odds are so many times those of all customers: a band of risk begins at each.
+
+    A risk of 0.9 says little of a week, in which nine of ten order nothing, and much of a year.
+
+    Parameters
+    ----------
+    base_rate
+        The share of all customers who order.
+
+    Examples
+    --------
+    >>> [round(bound, 3) for bound in band_bounds(0.1, (0.5, 2))], [round(b, 3) for b in band_bounds(0.6, (0.5, 2))]
+    ([0.818, 0.947], [0.25, 0.571])
+    """
+    return [times * (1 - base_rate) / (times * (1 - base_rate) + base_rate) for times in odds]
 
 
 def threshold_measures(threshold: float, stakes: Stakes) -> dict[str, Measure]:

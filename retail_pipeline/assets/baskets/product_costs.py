@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from retail_pipeline.assets import listed_products
 from retail_pipeline.assets.frame_assets import FrameTable
-from retail_pipeline.errors import SettingsError
-from retail_pipeline.ingest import costs
+from retail_pipeline.assets.listed_products import by_known_code
+from retail_pipeline.ingest import costs, product_lists
 from retail_pipeline.ingest.costs import read_costs
 from retail_pipeline.warehouse.warehouse import Warehouse
 
@@ -13,16 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "baskets.product_costs"
-SAME_IN_UPPER_CASE = """
-    with listed as (select unnest(cast($listed as varchar[])) as product_id)
-
-    select listed.product_id as listed_as, products.product_id
-    from listed
-    anti join core.products as exactly on listed.product_id = exactly.product_id
-    join core.products as products on upper(listed.product_id) = products.product_id
-    order by listed_as
-"""
-"""Formats that say that case means nothing have their codes in upper case."""
 
 
 def _make(warehouse: Warehouse) -> "pd.DataFrame":
@@ -33,13 +24,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     if not name:
         return pd.DataFrame(columns=list(TABLE.columns), dtype="object")
     path = warehouse.home.root / name
-    found = read_costs(path, "bundles.costs_file")
-    for listed_as, product in warehouse.execute(SAME_IN_UPPER_CASE, {"listed": list(found)}).fetchall():
-        if product in found:
-            raise SettingsError(
-                f"{path}: product_id {listed_as!r} and another row are both the product {product!r}. Keep one of them."
-            )
-        found[product] = found.pop(listed_as)
+    found = by_known_code(warehouse, read_costs(path, "bundles.costs_file"), path)
     rows = [(product, str(cost)) for product, cost in sorted(found.items())]
     return pd.DataFrame(rows, columns=list(TABLE.columns), dtype="object")
 
@@ -63,7 +48,7 @@ TABLE = FrameTable(
     },
     upstream=("core.products",),
     make=_make,
-    code=(costs,),
+    code=(costs, product_lists, listed_products),
     parameters=("bundle_costs_file",),
     is_whole=lambda _: False,  # the file may have changed
     tell=_tell,

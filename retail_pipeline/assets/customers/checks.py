@@ -471,7 +471,6 @@ CHECKS: list[TableCheck] = [
         (from expected except from told) union all (from told except from expected)
         """,
         remedy=REBUILD,
-        beside=("customers.features",),
     ),
     no_rows(
         "customers.lifetime_value",
@@ -482,7 +481,8 @@ CHECKS: list[TableCheck] = [
         from (
             select
                 *,
-                lag(expected_orders, 1, 0) over (partition by customer_id order by horizon_days) as orders_before
+                lag(expected_orders, 1, 0) over (partition by customer_id order by horizon_days) as orders_before,
+                lag(expected_value, 1, 0) over (partition by customer_id, is_validated order by horizon_days) as before
             from customers.lifetime_value
         )
         where (
@@ -491,8 +491,28 @@ CHECKS: list[TableCheck] = [
             and isfinite(expected_orders)
             and (expected_value is null or (expected_value >= 0 and isfinite(expected_value)))
             and (upper is null or (0 <= lower and lower <= upper and isfinite(upper)))
+            and (not is_validated or (lower <= expected_value and expected_value <= upper and expected_value >= before))
         ) is not true
         """,
         remedy=RETRAIN,
+    ),
+    no_rows(
+        "customers.lifetime_value",
+        "champions_tell_it",
+        "times that have a champion are told by it and marked as validated, all others by BTYD and not marked",
+        """
+        select told.horizon_days, told.model, told.is_validated, told.reason
+        from (select distinct horizon_days, model, is_validated, reason from customers.lifetime_value) as told
+        left join models.champions as champions on champions.task = 'clv_' || told.horizon_days || 'd'
+        where (
+            told.reason <> ''
+            and told.is_validated = (champions.model is not null)
+            and case
+                when told.is_validated then told.model = champions.model and told.reason = champions.reason
+                else told.model in ('bg_nbd', 'mbg_nbd', 'pareto_nbd')
+            end
+        ) is not true
+        """,
+        remedy=REBUILD,
     ),
 ]

@@ -1,6 +1,8 @@
 """The features of customers as of any days, by the SELECT that makes ``customers.features``."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = "customers.features"
+OF_CUSTOMERS = ("customers.category_changes", "customers.order_states", "customers.product_changes")
+"""Tables the SELECT reads that hold rows of single customers."""
+DRAWN = "temp.drawn_"
 
 
 def features_as_of(warehouse: Warehouse, *as_of: date, one_in: int = 1) -> "pd.DataFrame":
@@ -25,7 +30,8 @@ def features_as_of(warehouse: Warehouse, *as_of: date, one_in: int = 1) -> "pd.D
     as_of
         The cut-offs, each the start of that day.
     one_in
-        Of so many customers one, the same at each cut-off, drawn by a hash of their ids.
+        Of so many customers one, the same at each cut-off, drawn by a hash of their ids. Of the others nothing is read,
+        so that ``usual_gap_days`` of who has no gaps of their own is the mean of those drawn.
 
     Returns
     -------
@@ -38,8 +44,28 @@ def features_as_of(warehouse: Warehouse, *as_of: date, one_in: int = 1) -> "pd.D
     (table,) = (table for table in find_sql_tables() if table.name == TABLE)
     values = {**sql_parameters(warehouse.settings), "cutoffs": _distinct(as_of)}
     bound = {name: values[name] for name in table.parameters}
-    drawn = f"where md5_number_lower(customer_id) % {int(one_in)} = 0" if one_in > 1 else ""
-    return warehouse.read(f"from ({table.query}) {drawn} order by as_of, customer_id", bound)
+    with _drawn(warehouse, table.query, one_in) as query:
+        return warehouse.read(f"from ({query}) order by as_of, customer_id", bound)
+
+
+@contextmanager
+def _drawn(warehouse: Warehouse, query: str, one_in: int) -> Iterator[str]:
+    """The query, on copies of the tables that hold the customers drawn alone, which are there as long as it is used."""
+    if one_in <= 1:
+        yield query
+        return
+    copies = {table: f"{DRAWN}{table.split('.')[1]}" for table in OF_CUSTOMERS}
+    try:
+        for table, copy in copies.items():
+            warehouse.execute(
+                f"create or replace temp table {copy} as "
+                f"from {table} where md5_number_lower(customer_id) % {int(one_in)} = 0"
+            )
+            query = re.sub(rf"\b{re.escape(table)}\b", copy, query)
+        yield query
+    finally:
+        for copy in copies.values():
+            warehouse.execute(f"drop table if exists {copy}")
 
 
 def _distinct(days: Sequence[date]) -> list[date]:

@@ -55,7 +55,7 @@ TABLE = FrameTable(
         "weight": ("double", "how much an owner wants to know it, from 0 to 1"),
         "evidence": ("varchar", "the query whose one row it is made from"),
     },
-    upstream=UPSTREAM,
+    upstream=(*UPSTREAM, "decisions.early_warning"),
     make=make,
     code=(sentences, sales_rules, cause_rules, customer_rules, words),
 )

@@ -1,13 +1,14 @@
 """A card for each model of purchases: what it is for, learned from, is worth, and must not be used for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SHOWN = ("roc_auc", "pr_auc", "base_rate", "brier", "log_loss", "ece", "top_decile_lift", "profit_per_customer")
 LIMITS = """\
 - Probabilities are of customers who have bought before; of newcomers nothing is known.
-- The level is that of the latest cut-off whose outcome was known. Where a season raises or lowers all orders at once,
-  probabilities are too low or too high until that season's outcome is known: ece on the test cut-off shows by how much.
+- The level is that of the latest cut-off whose outcome was known, moved by the season of a year before where the reason
+  says so. Where that is not, or this year is another, probabilities are too low or too high while a season raises or
+  lowers all orders at once, until its outcome is known: ece on the test cut-off shows by how much.
 - What was learned is a habit, not an effect: that a customer is likely to buy does not say that contacting helps.
 - An order counts if something of it was left at the end of the horizon; a later return is not foreseen.
 """
@@ -43,17 +44,22 @@ def _card(told: Mapping[str, Any]) -> str:
         f"Contacting customers pays best from a probability of {told['threshold']:.3f} on.",
         f"Features ({len(told['features'])}): {', '.join(told['features'])}.",
     ]
+    if told.get("season"):
+        moved = ", ".join(
+            f"{day} {by:+.3f}" for day, by in zip(told["season"]["days"], told["season"]["raised"], strict=True)
+        )
+        facts.append(f"Log odds are raised by what the season did a year before: {moved}.")
     judged = f"On the test cut-off {told['test_cutoff']}, by models that were fitted to earlier outcomes alone:"
-    return "\n\n".join(facts) + f"\n\n{judged}\n\n{_table(told['metrics'])}"
+    return "\n\n".join(facts) + f"\n\n{judged}\n\n{figures(told['metrics'], SHOWN)}"
 
 
-def _table(metrics: Iterable[Mapping[str, Any]]) -> str:
-    """The figures of the test cut-off, a model a row, with 95 % intervals."""
-    rows = [row for row in metrics if row["split"] == "test" and row["metric"] in SHOWN]
+def figures(metrics: Iterable[Mapping[str, Any]], shown: Sequence[str]) -> str:
+    """Some figures of the test cut-off as a Markdown table, a model a row, with 95 % intervals."""
+    rows = [row for row in metrics if row["split"] == "test" and row["metric"] in shown]
     models = list(dict.fromkeys(row["model"] for row in rows))
     cells = {(row["model"], row["metric"]): _cell(row) for row in rows}
-    lines = [f"| model | {' | '.join(SHOWN)} |", f"|---|{'---|' * len(SHOWN)}"]
-    lines += [f"| {name} | {' | '.join(cells.get((name, metric), '') for metric in SHOWN)} |" for name in models]
+    lines = [f"| model | {' | '.join(shown)} |", f"|---|{'---|' * len(shown)}"]
+    lines += [f"| {name} | {' | '.join(cells.get((name, metric), '') for metric in shown)} |" for name in models]
     return "\n".join(lines) + "\n"
 
 

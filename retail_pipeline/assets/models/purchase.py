@@ -1,84 +1,46 @@
-"""``models.champions``, ``metrics``, ``curves``, ``feature_importance`` and ``drift``: models of the next purchase.
+"""``models.champions``, ``metrics``, ``curves``, ``feature_importance``, ``drift``: models of purchases and of spend.
 
-The first of them trains when 'retail train' asks for it or when no fitting models are saved in ``models/purchase/`` in
-the home; the others tell of those that are. On all other nights the saved ones stay, and customers are only scored.
+The first of them trains when 'retail train' asks for it or when no fitting models are saved in ``models/purchase/`` and
+``models/value/`` in the home; the others tell of those that are. On all other nights the saved ones stay, and customers
+are only scored.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from retail_pipeline.analytics.prediction import drift
-from retail_pipeline.analytics.prediction.matrix import column, matrix
-from retail_pipeline.analytics.prediction.purchase_models import BASELINES
 from retail_pipeline.assets.frame_assets import FrameTable
-from retail_pipeline.assets.models import model_card, purchase_training
-from retail_pipeline.assets.models.model_card import model_card as write_card
-from retail_pipeline.assets.models.purchase_labels import UPSTREAM, reach
-from retail_pipeline.assets.models.purchase_training import (
-    CODE,
-    SETTINGS,
-    SUBJECT,
-    Fitted,
-    Task,
-    current,
-    made_by,
-    too_little,
-    train_models,
-    usable,
+from retail_pipeline.assets.models import champions, drifts, model_card, purchase_training, value_card, value_training
+from retail_pipeline.assets.models.champions import (
+    BASELINES,
+    CHAMPIONS,
+    champion_rows,
+    is_whole,
+    served,
+    tell_champions,
 )
+from retail_pipeline.assets.models.drifts import drift_rows
+from retail_pipeline.assets.models.purchase_labels import UPSTREAM
+from retail_pipeline.assets.models.purchase_training import CODE, SETTINGS
+from retail_pipeline.assets.models.value_training import CODE as VALUE_CODE
+from retail_pipeline.assets.models.value_training import SETTINGS as VALUE_SETTINGS
+from retail_pipeline.assets.models.value_training import ValueTask
 from retail_pipeline.assets.pictures import image
-from retail_pipeline.reports.prediction_charts import curve_chart
-from retail_pipeline.saved_models import load_model
+from retail_pipeline.reports.prediction_charts import curve_chart, decile_chart
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CHAMPIONS, METRICS, CURVES, IMPORTANCE, DRIFT = (
-    f"models.{name}" for name in ("champions", "metrics", "curves", "feature_importance", "drift")
-)
-PICTURED = ("roc", "reliability")
+METRICS, CURVES, IMPORTANCE, DRIFT = (f"models.{name}" for name in ("metrics", "curves", "feature_importance", "drift"))
+PICTURED = ("roc", "reliability", "deciles")
 
 
 def _make_champions(warehouse: Warehouse) -> "pd.DataFrame":
     """A row a task, of the models in use, which are trained first if need be; or why there is none."""
-    there = reach(warehouse)
-    why = too_little(warehouse, there)
-    if why:
-        names = [f"purchase_{days}d" for days in warehouse.settings.prediction.horizon_days]
-        rows = [
-            {"task": name, "horizon_days": days, "is_churn_horizon": False, "reason": why}
-            for name, days in zip(names, warehouse.settings.prediction.horizon_days, strict=True)
-        ]
-        return _frame(CHAMPIONS_TABLE, rows if there.customers else [])
-    fitted, reason = usable(warehouse, there)
-    if fitted is None or reason:
-        fitted = train_models(warehouse, there, fitted, reason)
-    return _frame(CHAMPIONS_TABLE, [_champion_row(fitted, task) for task in fitted.tasks])
-
-
-def _champion_row(fitted: Fitted, task: Task) -> dict[str, Any]:
-    row = {
-        "task": task.name,
-        "horizon_days": task.horizon_days,
-        "is_churn_horizon": task.horizon_days == fitted.churn_days,
-        "model": task.champion,
-        "reason": task.told["reason"],
-        "saved_model": fitted.id,
-    }
-    if not task.champion:
-        return row
-    return {
-        **row,
-        "is_baseline": task.champion in BASELINES,
-        "learned_until": task.told["as_of"],
-        "latest_cutoff": task.told["learned_from"][-1],
-        "test_cutoff": task.told["test_cutoff"],
-        "contact_from": task.told["threshold"],
-        "data_hash": task.told["data_hash"],
-    }
+    return _frame(CHAMPIONS_TABLE, champion_rows(warehouse))
 
 
 def _make_metrics(warehouse: Warehouse) -> "pd.DataFrame":
@@ -91,7 +53,7 @@ def _make_metrics(warehouse: Warehouse) -> "pd.DataFrame":
             "is_baseline": row["model"] in BASELINES,
             "run_id": task.told["run_id"],
         }
-        for task in _served(warehouse)
+        for task in served(warehouse)
         for row in task.told["metrics"]
     ]
     return _frame(METRICS_TABLE, rows)
@@ -106,7 +68,7 @@ def _make_curves(warehouse: Warehouse) -> "pd.DataFrame":
             "cutoff": task.told["test_cutoff"],
             "is_champion": point["model"] == task.champion,
         }
-        for task in _served(warehouse)
+        for task in served(warehouse)
         for point in task.told["curves"]
     ]
     return _frame(CURVES_TABLE, rows)
@@ -116,7 +78,7 @@ def _make_importance(warehouse: Warehouse) -> "pd.DataFrame":
     """What each feature does to the champions' predictions."""
     rows = [
         {"task": task.name, "model": task.champion, "cutoff": task.told["test_cutoff"], **row}
-        for task in _served(warehouse)
+        for task in served(warehouse)
         for row in task.told["importance"]
     ]
     return _frame(IMPORTANCE_TABLE, rows)
@@ -124,25 +86,8 @@ def _make_importance(warehouse: Warehouse) -> "pd.DataFrame":
 
 def _make_drift(warehouse: Warehouse) -> "pd.DataFrame":
     """How far today's customers are from those that the champions were calibrated on."""
-    served = _served(warehouse)
-    values = matrix(warehouse.read("from customers.features order by customer_id")) if served else None
-    as_of = warehouse.value("select max(as_of) from customers.features")
-    rows = []
-    for task in served:
-        assert values is not None
-        for name, told in task.told["reference"].items():
-            now = task.model().probabilities(values) if name == "probability" else column(values, name)
-            rows.append(
-                {
-                    "task": task.name,
-                    "feature": name,
-                    "psi": drift.psi(told, now),
-                    "reference_cutoff": task.told["learned_from"][-1],
-                    "as_of": as_of,
-                    "label_delay_days": task.horizon_days,
-                }
-            )
-    return _frame(DRIFT_TABLE, rows)
+    frame = warehouse.read("from customers.features order by customer_id")
+    return _frame(DRIFT_TABLE, drift_rows(frame, served(warehouse)))
 
 
 def _frame(table: FrameTable, rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
@@ -151,77 +96,52 @@ def _frame(table: FrameTable, rows: Sequence[Mapping[str, Any]]) -> "pd.DataFram
     return pd.DataFrame(rows, columns=list(table.columns), dtype=None if rows else "object")
 
 
-def _told_model(warehouse: Warehouse) -> str | None:
-    told: str | None = warehouse.value(f"select min(saved_model) from {CHAMPIONS}")
-    return told
-
-
-def _served(warehouse: Warehouse) -> tuple[Task, ...]:
-    """The tasks with a model, of those that the table of champions tells of."""
-    fitted = current(warehouse, _told_model(warehouse), CHAMPIONS)
-    return fitted.served if fitted else ()
-
-
-def _is_whole(warehouse: Warehouse) -> bool:
-    """Whether the table tells of the models in use, which fit, and no training is asked for."""
-    there, told = reach(warehouse), _told_model(warehouse)
-    if too_little(warehouse, there):
-        return told is None
-    fitted, reason = usable(warehouse, there)
-    return fitted is not None and fitted.id == told and not reason
-
-
-def _tell_champions(warehouse: Warehouse) -> Mapping[str, Any]:
-    """When and why the models were fitted, and their card; or why there is none."""
-    told = _told_model(warehouse)
-    if told is None:
-        return {"no_models": too_little(warehouse, reach(warehouse)) or "no horizon has enough history"}
-    saved = load_model(warehouse.home.models / SUBJECT)
-    if saved is None or saved.numbers.get("made_by") != made_by(warehouse.settings):
-        return {}
-    decisions = {f"decision_{days}d": text for days, text in saved.notes["decisions"].items()}
-    names = ("created_at", "reason", "customers", "history_days")
-    return {
-        "saved_model": saved.id,
-        **{name: saved.notes[name] for name in names},
-        **decisions,
-        "model_card": dg.MetadataValue.md(write_card(saved.numbers, saved.notes)),
-    }
-
-
 def _tell_metrics(warehouse: Warehouse) -> Mapping[str, Any]:
-    """ROC and reliability curves of each task on the test cut-off."""
+    """ROC and reliability curves of each task on the test cut-off; of spend, what tenths of customers brought."""
     told = {}
-    for task in _served(warehouse):
+    for task in served(warehouse):
         for curve in PICTURED:
             lines: dict[str, list[tuple[float, float]]] = {}
             for point in task.told["curves"]:
                 if point["curve"] == curve:
                     lines.setdefault(point["model"], []).append((point["x"], point["y"]))
-            svg = curve_chart(curve, lines, str(task.champion))
-            told[f"{curve}_{task.horizon_days}d"] = dg.MetadataValue.md(image(f"{curve}, {task.name}", svg))
+            if not lines:
+                continue
+            draw = decile_chart if curve == "deciles" else partial(curve_chart, curve)
+            name = f"{curve}_{task.name}" if isinstance(task, ValueTask) else f"{curve}_{task.horizon_days}d"
+            told[name] = dg.MetadataValue.md(image(f"{curve}, {task.name}", draw(lines, str(task.champion))))
     return told
 
 
-_TASK = ("varchar", "what is predicted, as in 'purchase_30d': an order within 30 days")
+_TASK = ("varchar", "what is predicted: 'purchase_30d', an order within 30 days; 'clv_90d', the spend within 90 days")
 _MODEL = (
     "varchar",
-    "logistic_regression, btyd, random_forest, gradient_boosting, xgboost, or a baseline: base_rate, recency_only",
+    "logistic_regression (purchase), linear_regression, ridge (clv), btyd, random_forest, gradient_boosting, xgboost, "
+    "xgboost_two_stage, stacking (clv), or a baseline: base_rate, recency_only; mean, last_period, rfm_cell_mean (clv)",
 )
-_READS = (purchase_training, model_card, *CODE)
+_READS = (
+    champions, drifts, purchase_training, model_card, value_training, value_card,
+    *CODE, *(module for module in VALUE_CODE if module not in CODE),
+)  # fmt: skip
+ALL_SETTINGS = (*SETTINGS, *(name for name in VALUE_SETTINGS if name not in SETTINGS))
 
 CHAMPIONS_TABLE = FrameTable(
     name=CHAMPIONS,
-    row="a time to come, with the model that says who orders in it, and why that one; or why there is none",
-    about="From the last training: 'retail train', weekly, or when settings or code have changed. Models are tried on "
-    "prediction.cutoffs days, prediction.step_days apart, the last of which is the test: each is fitted to earlier "
-    "cut-offs whose horizon had ended by that day, and calibrated on the latest of these. The champion is chosen on "
-    "the cut-offs before the test by log-loss: of the candidates not worse than the best beyond noise (97.5 % of "
-    "draws of customers) the plainest, if it beats both baselines beyond noise; else the best baseline serves. "
-    "A training makes a challenger, which takes over only if its log-loss on the test cut-off is lower, both of them "
-    "fitted without it; until an outcome is known that the serving model has not learned from, that stays, unless the "
-    "orders it learned from have changed. is_churn_horizon marks the gap that 90 % of repeat orders stay under, or "
-    "prediction.churn_days. Models and their card are in models/purchase/ in the home.",
+    row="a time to come, with the model that says who orders, or spends what, and why that one; or why there is none",
+    about="From the last training: 'retail train', weekly, when settings or code have changed, or when customers have "
+    "drifted (models.drift) and the last training is prediction.drift_days of data ago. A last day that the data end "
+    "in the middle of (sales.daily) counts in no outcome. Models are tried on prediction.cutoffs days, "
+    "prediction.step_days apart, the last of which is the test: each is fitted to earlier cut-offs whose horizon had "
+    "ended by that day, and brought to the right level; that of orders is moved by what the season did a year before "
+    "where that was right of the validation cut-offs. The champion is chosen on the cut-offs before the test by "
+    "log-loss (of spend by squared errors, spend and expectation counting up to what one spender in 100 exceeds): of the candidates "
+    "not worse than the best beyond noise (97.5 % of draws of customers) the plainest, if it beats the baselines "
+    "beyond noise; else the best baseline serves. A training makes a challenger, which takes over only if its loss on "
+    "the test cut-off is lower, both of them fitted without it; until an outcome is known that the serving model has "
+    "not learned from, that stays, unless the orders it learned from have changed. is_churn_horizon marks the gap that "
+    "90 % of repeat orders stay under, or prediction.churn_days. Of spend, those clv.horizon_days are tried that can "
+    "be held out; the others are left to BTYD alone. Models and their cards are in models/purchase/ and models/value/ "
+    "in the home.",
     key=("task",),
     columns={
         "task": _TASK,
@@ -233,16 +153,24 @@ CHAMPIONS_TABLE = FrameTable(
         "learned_until": ("date", "as of which orders it was trained, null without a model [store time]"),
         "latest_cutoff": ("date", "the latest cut-off it learned from and is calibrated on [store time]"),
         "test_cutoff": ("date", "the day from which its kind was judged last [store time]"),
-        "contact_from": ("double", "probability from which contacting customers pays best, on validation [0 to 1]"),
+        "contact_from": (
+            "double",
+            "probability from which contacting pays best, on validation; null for spend [0 to 1]",
+        ),
+        "base_rate": (
+            "double",
+            "share of customers who ordered within the horizon from latest_cutoff on, which risk bands stand against; "
+            "null for spend [0 to 1]",
+        ),
         "data_hash": ("varchar", "a hash of all orders as known then"),
-        "saved_model": ("varchar", "a hash of the models, which is the folder in models/purchase/"),
+        "saved_model": ("varchar", "a hash of the models, the folder in models/purchase/ or models/value/"),
     },
     upstream=UPSTREAM,
     make=_make_champions,
     code=_READS,
-    parameters=SETTINGS,
-    is_whole=_is_whole,
-    tell=_tell_champions,
+    parameters=ALL_SETTINGS,
+    is_whole=is_whole,
+    tell=tell_champions,
 )
 
 METRICS_TABLE = FrameTable(
@@ -253,13 +181,19 @@ METRICS_TABLE = FrameTable(
     "tenths of customers), top_decile_lift and top_decile_gain; at the threshold that pays best on the validation "
     "cut-offs (prediction.contact_cost, prediction.contact_value) the confusion matrix (true_positives and so on), "
     "precision, recall and f1 of those with an order and, with _without, of those without, accuracy and "
-    "profit_per_customer.",
+    "profit_per_customer. Of spend: r2, mae, rmse, spearman, gini, total_bias (0.1 is ten per cent too much in all), "
+    "decile_error (by how much the totals of tenths of customers are off), top_decile_gain (the share of revenue that "
+    "the tenth predicted highest brings), rmse_capped (by which the champion is chosen), and of the ranges coverage_95 "
+    "and width_95.",
     key=("task", "model", "cutoff", "split", "metric"),
     columns={
         "task": _TASK,
         "model": _MODEL,
         "cutoff": ("date", "the day from which orders were predicted [store time]"),
-        "split": ("varchar", "'validation', by which the champion was chosen, or 'test', looked at afterwards"),
+        "split": (
+            "varchar",
+            "'train', learned from, 'validation', by which the champion was chosen, or 'test', looked at last",
+        ),
         "metric": ("varchar", "the measure"),
         "value": ("double", "its value, null where it is not defined [as the measure]"),
         "lower": ("double", "lower end of its 95 % interval [as the measure]"),
@@ -272,7 +206,7 @@ METRICS_TABLE = FrameTable(
     upstream=(CHAMPIONS,),
     make=_make_metrics,
     code=_READS,
-    parameters=SETTINGS,
+    parameters=ALL_SETTINGS,
     tell=_tell_metrics,
 )
 
@@ -281,15 +215,16 @@ CURVES_TABLE = FrameTable(
     row="a point of a model's curve on the test cut-off",
     about="roc: x the share of customers without an order who stand above a probability, y of those with one. gain: x "
     "the share of customers predicted highest, y the share of orderers among them. reliability: x the mean "
-    "probability of a tenth of customers, y the share who ordered.",
+    "probability of a tenth of customers, y the share who ordered. Of spend, gain: y the share of revenue; deciles: x "
+    "the mean expectation of a tenth of customers, y what they spent in the mean.",
     key=("task", "model", "curve", "point"),
     columns={
         "task": _TASK,
         "model": _MODEL,
-        "curve": ("varchar", "roc, gain or reliability"),
+        "curve": ("varchar", "roc, gain, reliability or deciles"),
         "point": ("bigint", "its place on the curve, from 1"),
-        "x": ("double", "across [0 to 1]"),
-        "y": ("double", "up [0 to 1]"),
+        "x": ("double", "across [0 to 1; reporting currency for deciles]"),
+        "y": ("double", "up [as x]"),
         "customers": ("bigint", "customers above the probability, or in the tenth [customers]"),
         "cutoff": ("date", "the test cut-off [store time]"),
         "is_champion": ("boolean", "whether the model serves"),
@@ -297,7 +232,7 @@ CURVES_TABLE = FrameTable(
     upstream=(CHAMPIONS,),
     make=_make_curves,
     code=_READS,
-    parameters=SETTINGS,
+    parameters=ALL_SETTINGS,
 )
 
 IMPORTANCE_TABLE = FrameTable(
@@ -305,7 +240,8 @@ IMPORTANCE_TABLE = FrameTable(
     row="a feature and what it does to a champion's predictions",
     about="On the test cut-off, by the champion as fitted for it. shap: the mean size of the feature's contribution "
     "to the log odds (exact SHAP values of trees and linear models). permutation: the area under the ROC curve that "
-    "is lost when its values are dealt out anew among customers; of features that say the same, each may lose little.",
+    "is lost (of spend the Gini coefficient) when its values are dealt out anew among customers; of features that say "
+    "the same, each may lose little. Of spend there is no shap.",
     key=("task", "feature", "method"),
     columns={
         "task": _TASK,
@@ -313,25 +249,27 @@ IMPORTANCE_TABLE = FrameTable(
         "cutoff": ("date", "the test cut-off [store time]"),
         "feature": ("varchar", "the feature, of customers.features or made of it"),
         "method": ("varchar", "'shap' or 'permutation'"),
-        "value": ("double", "its weight [log odds for shap, area for permutation]"),
+        "value": ("double", "its weight [log odds for shap, area or coefficient for permutation]"),
     },
     upstream=(CHAMPIONS,),
     make=_make_importance,
     code=_READS,
-    parameters=SETTINGS,
+    parameters=ALL_SETTINGS,
 )
 
 DRIFT_TABLE = FrameTable(
     name=DRIFT,
-    row="a feature of weight, or the probability, and how far today's customers are from those of the training",
+    row="a feature of weight, or what is predicted, and how far today's customers are from those of the training",
     about="The population stability index over tenths of the customers of the latest cut-off that the champion "
     "learned from: below 0.1 the same, above 0.25 others than before. It needs no outcome; how right today's "
-    "predictions are is known only label_delay_days later.",
+    "predictions are is known only label_delay_days later. An index above 0.25 of a feature that asks leads to a "
+    "training, if the last one is prediction.drift_days of data ago.",
     key=("task", "feature"),
     columns={
         "task": _TASK,
-        "feature": ("varchar", "the feature, or 'probability' for what is predicted"),
+        "feature": ("varchar", "the feature; 'probability' or 'expected_value' for what is predicted"),
         "psi": ("double", "population stability index"),
+        "asks": ("boolean", "whether it may ask for a training: not what grows with the shop's age, as tenure"),
         "reference_cutoff": ("date", "the cut-off compared with [store time]"),
         "as_of": ("date", "the day of today's customers [store time]"),
         "label_delay_days": ("bigint", "days until the outcome of today's predictions is known [days]"),
@@ -339,7 +277,7 @@ DRIFT_TABLE = FrameTable(
     upstream=(CHAMPIONS, "customers.features"),
     make=_make_drift,
     code=_READS,
-    parameters=SETTINGS,
+    parameters=ALL_SETTINGS,
 )
 
 TABLES = (CHAMPIONS_TABLE, METRICS_TABLE, CURVES_TABLE, IMPORTANCE_TABLE, DRIFT_TABLE)

@@ -1,4 +1,4 @@
-"""Checks on models of the next purchase and on what they say: fair cut-offs, all measured, nobody left out."""
+"""Checks on models of purchases and of spend, and on what is said of purchases: fair cut-offs, all measured."""
 
 from dataclasses import replace
 
@@ -34,8 +34,11 @@ CHECKS: list[TableCheck] = [
                 when model is null then starts_with(reason, 'too little data')
                 else latest_cutoff + horizon_days::integer <= learned_until
                     and test_cutoff + horizon_days::integer <= learned_until
-                    and contact_from between 0 and 1
-                    and is_baseline = (model in ('base_rate', 'recency_only'))
+                    and (
+                        (contact_from between 0 and 1 and base_rate between 0 and 1)
+                        or (starts_with(task, 'clv_') and contact_from is null and base_rate is null)
+                    )
+                    and is_baseline = (model in ('base_rate', 'recency_only', 'mean', 'last_period', 'rfm_cell_mean'))
             end
         ) is not true
         """,
@@ -45,15 +48,26 @@ CHECKS: list[TableCheck] = [
     no_rows(
         "models.metrics",
         "champions_stand_beside_baselines",
-        "of each task that has a model, the champion and both baselines were measured on one test cut-off",
+        "of each task that has a model, the champion and all baselines were measured on one test cut-off",
         """
-        with expected as (
-            select task, model, true as is_champion, test_cutoff as cutoff, metric
-            from models.champions, (values ('roc_auc'), ('log_loss'), ('ece'), ('threshold')) as measured(metric)
-            where model is not null
-            union
-            select task, baselines.model, baselines.model = champions.model, test_cutoff, 'log_loss'
-            from models.champions as champions, (values ('base_rate'), ('recency_only')) as baselines(model)
+        with wanted(kind, baseline, metric) as (
+            values
+            ('purchase', null, 'roc_auc'), ('purchase', null, 'log_loss'), ('purchase', null, 'ece'),
+            ('purchase', null, 'threshold'), ('purchase', 'base_rate', 'log_loss'),
+            ('purchase', 'recency_only', 'log_loss'), ('clv', null, 'r2'), ('clv', null, 'rmse_capped'),
+            ('clv', null, 'coverage_95'), ('clv', 'mean', 'rmse_capped'), ('clv', 'last_period', 'rmse_capped'),
+            ('clv', 'rfm_cell_mean', 'rmse_capped')
+        ),
+
+        expected as (
+            select distinct
+                champions.task,
+                coalesce(wanted.baseline, champions.model) as model,
+                coalesce(wanted.baseline = champions.model, true) as is_champion,
+                champions.test_cutoff as cutoff,
+                wanted.metric
+            from models.champions as champions
+            join wanted on starts_with(champions.task, wanted.kind || '_')
             where champions.model is not null
         )
 
@@ -69,11 +83,28 @@ CHECKS: list[TableCheck] = [
         select metrics.task, metrics.model, metrics.is_champion, metrics.cutoff, metrics.metric
         from models.metrics as metrics
         left join models.champions as champions using (task)
-        where starts_with(metrics.task, 'purchase_')
+        where (starts_with(metrics.task, 'purchase_') or starts_with(metrics.task, 'clv_'))
             and (
                 (metrics.is_champion = (metrics.model = champions.model)) is not true
                 or (metrics.cutoff < champions.test_cutoff) = (metrics.split = 'test')
             )
+        """,
+        remedy=RETRAIN,
+    ),
+    no_rows(
+        "models.metrics",
+        "every_split_is_measured",
+        "champions were measured on what they learned from, on what they were chosen by, and on the test",
+        """
+        select champions.task, splits.split, champions.model
+        from models.champions as champions
+        cross join (values ('train'), ('validation'), ('test')) as splits(split)
+        anti join models.metrics as metrics
+            on metrics.task = champions.task
+            and metrics.model = champions.model
+            and metrics.split = splits.split
+            and (metrics.split <> 'train' or metrics.cutoff + champions.horizon_days::integer <= champions.test_cutoff)
+        where champions.model is not null
         """,
         remedy=RETRAIN,
     ),
@@ -92,9 +123,15 @@ CHECKS: list[TableCheck] = [
                 value is null
                 or metric not in (
                     'roc_auc', 'pr_auc', 'base_rate', 'brier', 'ece', 'top_decile_gain', 'threshold', 'precision',
-                    'recall', 'f1', 'accuracy'
+                    'recall', 'f1', 'accuracy', 'coverage_95'
                 )
                 or value between 0 and 1
+            )
+            and (value is null or metric not in ('gini', 'spearman') or value between -1 - 1e-9 and 1 + 1e-9)
+            and (
+                value is null
+                or metric not in ('mae', 'rmse', 'rmse_capped', 'width_95', 'decile_error', 'log_loss')
+                or value >= 0
             )
         ) is not true
         """,
@@ -104,7 +141,7 @@ CHECKS: list[TableCheck] = [
     no_rows(
         "models.curves",
         "points_are_on_the_square",
-        "points lie between 0 and 1, and a curve of shares never falls",
+        "points lie between 0 and 1, or are no negative amounts, and a curve of shares never falls",
         """
         select task, model, curve, point, x, y
         from (
@@ -115,10 +152,13 @@ CHECKS: list[TableCheck] = [
             from models.curves
         )
         where (
-            x between 0 and 1
-            and y between 0 and 1
+            x >= 0
+            and y >= 0
+            and isfinite(x)
+            and isfinite(y)
+            and (curve = 'deciles' or (x <= 1 and y <= 1))
             and x >= x_before
-            and (curve = 'reliability' or y >= y_before)
+            and (curve in ('reliability', 'deciles') or y >= y_before)
             and customers >= 0
         ) is not true
         """,
@@ -154,14 +194,15 @@ CHECKS: list[TableCheck] = [
             "models.drift",
             "customers_are_as_before",
             f"no feature of weight, nor what is predicted, has a population stability index above {NOTABLE} against "
-            "the customers that the model learned from, but for tenure, which grows by itself; how right it is now is "
+            "the customers that the model learned from, but for what grows with the shop's age; how right it is now is "
             "known only after label_delay_days",
             f"""
             select task, feature, round(psi, 3) as psi, label_delay_days
             from models.drift
-            where psi > {NOTABLE} and not isnan(psi) and feature <> 'tenure_days'
+            where psi > {NOTABLE} and not isnan(psi) and asks
             """,
-            remedy="Customers are others than those the model knows: 'retail train' tries a new one.",
+            remedy="Customers are others than those the model knows: a run tries a new one, once the last training is "
+            "prediction.drift_days of data ago; 'retail train' does now.",
             blocking=False,
         )
     ),
@@ -175,7 +216,7 @@ CHECKS: list[TableCheck] = [
             select features.customer_id, champions.horizon_days, champions.model, features.as_of
             from customers.features as features
             cross join models.champions as champions
-            where champions.model is not null
+            where champions.model is not null and starts_with(champions.task, 'purchase_')
         ),
 
         told as (select customer_id, horizon_days, model, as_of from customers.next_purchase)
@@ -226,18 +267,33 @@ CHECKS: list[TableCheck] = [
     no_rows(
         "customers.churn_risk",
         "bands_follow_the_settings",
-        "bands are those of prediction.risk_bands, reasons are given, and one horizon at most marks who has left",
+        "bands are those of prediction.risk_bands against the base rate, reasons are given, and one horizon at most "
+        "marks who has left",
         """
-        select customer_id, horizon_days, probability, risk_band, top_reasons
-        from (
+        with bounds as (
+            select
+                horizon_days,
+                $prediction_risk_bands[1] * (1 - base_rate)
+                / ($prediction_risk_bands[1] * (1 - base_rate) + base_rate) as medium_from,
+                $prediction_risk_bands[2] * (1 - base_rate)
+                / ($prediction_risk_bands[2] * (1 - base_rate) + base_rate) as high_from
+            from models.champions
+            where starts_with(task, 'purchase_')
+        ),
+
+        marked as (
             select *, count(*) filter (where is_churn_horizon) over (partition by customer_id) as marked
             from customers.churn_risk
         )
+
+        select marked.customer_id, horizon_days, marked.probability, marked.risk_band, marked.top_reasons
+        from marked
+        left join bounds using (horizon_days)
         where (
             risk_band = case
-                when probability >= $prediction_risk_bands[2] then 'high'
-                when probability >= $prediction_risk_bands[1] then 'medium'
-                else 'low'
+                when probability >= high_from then 'high'
+                when probability >= medium_from then 'medium'
+                when probability < medium_from then 'low'
             end
             and top_reasons <> ''
             and marked <= 1

@@ -55,6 +55,16 @@ def last_day(warehouse: Warehouse) -> date | None:
     return as_of - timedelta(days=1) if as_of and last else last
 
 
+def last_whole_day(warehouse: Warehouse) -> date | None:
+    """The last day whose orders are all known: the one before the last, if the data end in the middle of that.
+
+    By the rule of ``sales.daily``: if its last line is earlier than that of any of the 28 days before that had any.
+    """
+    last = last_day(warehouse)
+    is_partial = warehouse.value("select is_partial from sales.daily where date_day = $day", {"day": last})
+    return last - timedelta(days=1) if last and is_partial else last
+
+
 def extent(warehouse: Warehouse) -> Extent:
     """What there is until the end of the calibration."""
     end = calibration_end(warehouse)

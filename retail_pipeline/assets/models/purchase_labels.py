@@ -1,15 +1,18 @@
-"""What models of purchases learn from: customers as of cut-offs, and whether they bought in the days after."""
+"""What models of purchases and spend learn from: customers as of cut-offs, and what they bought in the days after."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from retail_pipeline.analytics.prediction.experiment import as_number
+import numpy as np
+
 from retail_pipeline.analytics.prediction.matrix import matrix
 from retail_pipeline.analytics.prediction.purchase_models import Observed
+from retail_pipeline.analytics.prediction.rows import as_number
+from retail_pipeline.analytics.prediction.spending import Spending
 from retail_pipeline.assets.customers.features_as_of import features_as_of
-from retail_pipeline.assets.models.purchase_days import last_day
+from retail_pipeline.assets.models.purchase_days import last_whole_day
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 UPSTREAM = (
@@ -18,6 +21,7 @@ UPSTREAM = (
     "customers.features",
     "customers.order_states",
     "customers.product_changes",
+    "sales.daily",
 )
 KNOWN = "known_from < $as_of and coalesce(known_until >= $as_of, true) and lines > 0"
 """Of ``customers.order_states`` those that hold as of the start of a day, and of which something is left."""
@@ -40,7 +44,7 @@ LABELS = """
         select unnest($cutoffs::date[]) as as_of
     )
 
-    select distinct cutoffs.as_of, states.customer_id
+    select cutoffs.as_of, states.customer_id, coalesce(sum(states.amount), 0) as spend
     from customers.order_states as states
     join cutoffs
         on states.order_date >= cutoffs.as_of
@@ -48,8 +52,9 @@ LABELS = """
         and states.known_from < cutoffs.as_of + $days::integer
         and coalesce(states.known_until >= cutoffs.as_of + $days::integer, true)
     where states.lines > 0
+    group by cutoffs.as_of, states.customer_id
 """
-"""Who had an order from a cut-off on until the end of the horizon, of which something was left at that end."""
+"""Who had orders from a cut-off on until the end of the horizon, of which something was left at that end, and what."""
 CONTENTS = f"""
     select count(*), sum(md5_number_lower(concat_ws('|', customer_id, order_id, order_date, lines, amount))::hugeint)
     from customers.order_states
@@ -61,7 +66,7 @@ CHURN_SHARE = 0.9
 
 @dataclass(frozen=True)
 class Reach:
-    """What there is: the first day, the day after the last, the customers known by then; days None without data."""
+    """What there is: the first day, the day after the last whole one, the customers; days None without data."""
 
     first: date | None
     as_of: date | None
@@ -75,7 +80,7 @@ class Reach:
 
 def reach(warehouse: Warehouse) -> Reach:
     """What there is to learn from."""
-    last = last_day(warehouse)
+    last = last_whole_day(warehouse)
     first = warehouse.value("select min(order_date) from customers.order_states where lines > 0")
     as_of = last + timedelta(days=1) if last else None
     return Reach(first, as_of, warehouse.count("customers.features"))
@@ -98,19 +103,30 @@ def observe(warehouse: Warehouse, cutoffs: Sequence[date], horizon_days: int, *,
 
     Rows are ordered by cut-off and customer.
     """
-    import numpy as np
+    seen = _see(warehouse, cutoffs, horizon_days, one_in)
+    return Observed(seen.values, np.isfinite(seen.spend).astype(np.float64), seen.customers, seen.cutoffs)
+
+
+def observe_spend(warehouse: Warehouse, cutoffs: Sequence[date], horizon_days: int, *, one_in: int = 1) -> Spending:
+    """The same customers, and what they spent within the horizon and kept until its end; nothing where that is less."""
+    seen = _see(warehouse, cutoffs, horizon_days, one_in)
+    return replace(seen, spend=np.maximum(np.nan_to_num(seen.spend), 0))
+
+
+def _see(warehouse: Warehouse, cutoffs: Sequence[date], horizon_days: int, one_in: int) -> Spending:
+    """The customers as of cut-offs; spend is not a number where there was no order."""
     import pandas as pd
 
     features = features_as_of(warehouse, *cutoffs, one_in=one_in)
-    bought = warehouse.read(LABELS, {"cutoffs": list(cutoffs), "days": horizon_days}).assign(event=1.0)
+    bought = warehouse.read(LABELS, {"cutoffs": list(cutoffs), "days": horizon_days})
     for frame in (features, bought):
         frame["as_of"] = pd.to_datetime(frame["as_of"])
     rows = features.merge(bought, on=["as_of", "customer_id"], how="left")
     numbers = {day: as_number(day.date()) for day in rows["as_of"].unique()}
     names = {name: customer_number(name) for name in rows["customer_id"].unique()}
-    return Observed(
+    return Spending(
         matrix(rows),
-        rows["event"].fillna(0.0).to_numpy(dtype=np.float64),
+        rows["spend"].to_numpy(dtype=np.float64, na_value=np.nan),
         rows["customer_id"].map(names).to_numpy(dtype=np.int64),
         rows["as_of"].map(numbers).to_numpy(dtype=np.int64),
     )

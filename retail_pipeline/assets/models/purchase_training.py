@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retail_pipeline.analytics.btyd import bg_nbd, fitting, summaries
 from retail_pipeline.analytics.prediction import (
     calibration,
+    choosing,
     curves,
     cutoffs,
     drift,
@@ -19,24 +20,23 @@ from retail_pipeline.analytics.prediction import (
     matrix,
     measures,
     purchase_models,
+    rows,
+    season,
     thresholds,
     timing,
     trees,
 )
-from retail_pipeline.analytics.prediction.cutoffs import Plan, all_days
-from retail_pipeline.analytics.prediction.experiment import (
-    BEYOND_NOISE,
-    LEAST_FOLDS,
-    Experiment,
-    at,
-    log_losses,
-    share_better,
-)
+from retail_pipeline.analytics.prediction.choosing import BEYOND_NOISE, LEAST_FOLDS, share_better
+from retail_pipeline.analytics.prediction.cutoffs import YEAR_DAYS, Plan, all_days
+from retail_pipeline.analytics.prediction.experiment import Experiment, log_losses
 from retail_pipeline.analytics.prediction.purchase_models import LEAST_EACH, Observed, PurchaseModel, train
+from retail_pipeline.analytics.prediction.rows import at
+from retail_pipeline.analytics.prediction.season import Season
 from retail_pipeline.analytics.prediction.thresholds import Stakes
 from retail_pipeline.assets import model_training
 from retail_pipeline.assets.customers import features_as_of
 from retail_pipeline.assets.models import purchase_days, purchase_labels
+from retail_pipeline.assets.models.drifts import asked_by_drift
 from retail_pipeline.assets.models.model_card import model_card
 from retail_pipeline.assets.models.purchase_labels import Reach, churn_days, contents, observe
 from retail_pipeline.assets.sql_assets import find_sql_tables
@@ -45,10 +45,13 @@ from retail_pipeline.saved_models import load_model, save_model
 from retail_pipeline.settings import PredictionSettings, Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
 
+if TYPE_CHECKING:
+    import numpy as np
+
 SUBJECT = "purchase"
 CODE = (
-    matrix, cutoffs, calibration, trees, purchase_models, thresholds, measures, experiment, curves, importance, drift,
-    timing, bg_nbd, fitting, summaries, features_as_of, purchase_days, purchase_labels,
+    matrix, cutoffs, calibration, trees, purchase_models, season, thresholds, measures, experiment, curves, importance,
+    drift, timing, rows, choosing, bg_nbd, fitting, summaries, features_as_of, purchase_days, purchase_labels,
 )  # fmt: skip
 FEATURE_TABLES = ("undone_lines", "order_states", "product_changes", "category_changes", "features")
 """Tables of ``customers`` whose SELECTs make the features."""
@@ -58,10 +61,14 @@ FEATURE_SETTINGS = (
 )
 SETTINGS = (*FEATURE_SETTINGS, *(f"prediction_{name}" for name in PredictionSettings.model_fields))
 LEARNED_BY = tuple(
-    name for name in PredictionSettings.model_fields if name not in ("least_customers", "least_days", "risk_bands")
+    name
+    for name in PredictionSettings.model_fields
+    if name not in ("least_customers", "least_days", "drift_days", "risk_bands")
 )
 """Settings on which a model depends."""
 STEADY_SHARE = 0.1
+SEASON_AHEAD_DAYS = 90
+"""So many days ahead the season of a year before is looked up when a model is made."""
 TOLD_FEATURES = 8
 """Features whose drift is watched: those of most weight."""
 
@@ -83,9 +90,17 @@ class Task:
         """The model's name; None where there was too little data."""
         return self.told["model"]["name"] if self.told["model"] else None
 
-    def model(self) -> PurchaseModel:
-        """The model that serves."""
-        return PurchaseModel.of(self.told["model"])
+    def model(self, day: date | None = None) -> PurchaseModel:
+        """The model that serves; for a day, its level is moved by the season, if it follows that."""
+        model, told = PurchaseModel.of(self.told["model"]), self.told.get("season")
+        if day is None or not told:
+            return model
+        days = tuple(date.fromisoformat(each) for each in told["days"])
+        return model.raised(Season(days, tuple(told["raised"])).on(day))
+
+    def predict(self, values: "np.ndarray[Any, np.dtype[np.float64]]") -> "np.ndarray[Any, np.dtype[np.float64]]":
+        """The probability of an order of each customer; shape (customers,)."""
+        return self.model().probabilities(values)
 
 
 @dataclass(frozen=True)
@@ -163,7 +178,7 @@ def usable(warehouse: Warehouse, there: Reach) -> tuple[Fitted | None, str]:
         folds = len(folds_of(warehouse.settings, there, task.horizon_days))
         if not task.champion and folds >= LEAST_FOLDS > task.told["folds"]:
             return fitted, f"the history now suffices for {task.horizon_days} days"
-    return fitted, ""
+    return fitted, asked_by_drift(warehouse, there, date.fromisoformat(fitted.notes["data_until"]), fitted.served)
 
 
 def _learned_until(task: Task) -> date:
@@ -209,6 +224,7 @@ def train_models(warehouse: Warehouse, there: Reach, before: Fitted | None, reas
         "created_at": str(warehouse.value("select strftime(now() at time zone 'UTC', '%Y-%m-%d %H:%M:%S')")),
         "run_id": warehouse.run_id,
         "customers": there.customers,
+        "data_until": there.as_of.isoformat(),
         "history_days": there.days,
         "decisions": {str(days): told for days, told in decisions.items()},
         "versions": versions(),
@@ -259,8 +275,24 @@ def _train_task(warehouse: Warehouse, there: Reach, horizon_days: int, incumbent
     if incumbent and kept:
         return incumbent, kept
     model = train(tried.verdict.champion, learned, horizon_days)
-    task = Task(horizon_days, _told(warehouse, there, tried, model, at(observed, latest[-1:]), latest))
+    told = _told(warehouse, there, tried, model, at(observed, latest[-1:]), latest)
+    if tried.follows_season:
+        told["season"] = _season(warehouse, there, model, horizon_days, one_in)
+    task = Task(horizon_days, told)
     return task, f"{tried.verdict.champion} serves: {tried.verdict.reason}"
+
+
+def _season(warehouse: Warehouse, there: Reach, model: PurchaseModel, horizon_days: int, one_in: int) -> dict[str, Any]:
+    """By how much the level is raised on days to come, by those of the year before whose outcome is known."""
+    assert there.as_of is not None
+    until = date.fromordinal(there.as_of.toordinal() + SEASON_AHEAD_DAYS)
+    base, *days = plan_of(warehouse.settings, horizon_days).season_before(_first(there), there.as_of, until)
+    observed = observe(warehouse, [base, *days], horizon_days, one_in=one_in)
+    before = season.level(model, at(observed, [base]))
+    return {
+        "days": [date.fromordinal(day.toordinal() + YEAR_DAYS).isoformat() for day in days],
+        "raised": [season.raised(before, season.level(model, at(observed, [day]))) for day in days],
+    }
 
 
 def _without_model(horizon_days: int, incumbent: Task | None, why: str, folds: int) -> tuple[Task, str]:
@@ -297,7 +329,7 @@ def _kept(warehouse: Warehouse, tried: Experiment, incumbent: Task | None) -> st
     if test.fold.cutoff < learned_until:
         return f"{incumbent.champion} of {learned_until} stays: no outcome is known yet that it has not learned from"
     events, values = test.observed.events, test.observed.values
-    old = log_losses(events, incumbent.model().probabilities(values))
+    old = log_losses(events, incumbent.model(test.fold.cutoff).probabilities(values))
     new = log_losses(events, tried.tested.probabilities(values))
     if share_better(new, old) >= BEYOND_NOISE:
         return ""
@@ -329,6 +361,7 @@ def _told(
         "as_of": there.as_of.isoformat(),
         "data_hash": contents(warehouse, there.as_of),
         "run_id": warehouse.run_id,
+        "base_rate": float(reference.events.mean()),
         "customers": len({*reference.customers.tolist()}),
         "learned_from": [day.isoformat() for day in latest],
         "seed": trees.SEED,

@@ -43,7 +43,7 @@ def test_a_measure_is_that_of_scikit_learn_with_weights_too(name: str) -> None:
 def test_weights_are_as_good_as_customers_who_stand_there_several_times(name: str) -> None:
     actual, predicted = (EVENT, PROBABILITY) if name in CLASSIFICATION else (MONEY, GUESS)
     measure = {**REGRESSION, **CLASSIFICATION}[name]
-    if name == "ece":  # its groups are those of all customers, not of a resample
+    if name in ("ece", "decile_error"):  # their groups are those of all customers, not of a resample
         return
     repeated = measure(np.repeat(actual, TIMES), np.repeat(predicted, TIMES), np.ones((1, int(TIMES.sum()))))
     np.testing.assert_allclose(measure(actual, predicted, TIMES[None].astype(float)), repeated)
@@ -74,6 +74,12 @@ def test_the_top_decile_is_counted_by_hand() -> None:
 def test_the_calibration_error_is_counted_by_hand() -> None:
     predicted, actual = np.repeat([0.1, 0.6], 50), np.tile([0.0, 0, 0, 0, 1], 20)  # a fifth comes of each
     np.testing.assert_allclose(measures.ece(actual, predicted, np.ones((1, 100))), (0.1 + 0.4) / 2)
+
+
+def test_the_error_of_tenths_is_counted_by_hand() -> None:
+    predicted, actual = np.repeat([10.0, 60.0], 50), np.tile([0.0, 0, 0, 0, 100], 20)  # a mean of 20 in each
+    found = measures.decile_error(actual, predicted, np.ones((1, 100)))
+    np.testing.assert_allclose(found, (10 + 40) / 2 / 20)
 
 
 def test_an_interval_holds_the_value_and_is_that_of_the_mean() -> None:

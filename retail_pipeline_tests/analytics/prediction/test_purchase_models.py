@@ -12,7 +12,7 @@ from retail_pipeline.analytics.prediction import experiment as experiment_code
 from retail_pipeline.analytics.prediction import trees
 from retail_pipeline.analytics.prediction.calibration import odds_to_probability
 from retail_pipeline.analytics.prediction.cutoffs import Fold, Plan
-from retail_pipeline.analytics.prediction.experiment import EPOCH, Experiment, Predicted, choose, run
+from retail_pipeline.analytics.prediction.experiment import Experiment, Predicted, choose, run
 from retail_pipeline.analytics.prediction.matrix import FEATURES
 from retail_pipeline.analytics.prediction.measures import CLASSIFICATION
 from retail_pipeline.analytics.prediction.purchase_models import (
@@ -23,6 +23,7 @@ from retail_pipeline.analytics.prediction.purchase_models import (
     PurchaseModel,
     train,
 )
+from retail_pipeline.analytics.prediction.rows import EPOCH
 from retail_pipeline.analytics.prediction.thresholds import Stakes, best_threshold, threshold_measures
 from retail_pipeline_tests.analytics.prediction.shoppers import chance, shoppers
 
@@ -153,16 +154,31 @@ def test_the_champion_beats_the_baselines_and_is_a_model_that_can_know(experimen
 
 
 def test_every_model_cutoff_and_metric_has_an_interval(experiment: Experiment) -> None:
-    keys = {(row["model"], row["cutoff"], row["metric"]) for row in experiment.metrics}
+    keys = {(row["model"], row["cutoff"], row["split"], row["metric"]) for row in experiment.metrics}
     metrics = {*CLASSIFICATION, *threshold_measures(0.5, Stakes(1, 3))}
-    assert keys == {(name, fold.cutoff.isoformat(), metric) for name in FIT for fold in FOLDS for metric in metrics}
+    days = [(EPOCH + timedelta(days=cutoff)).isoformat() for cutoff in (30, 60, 90, 60, 90, 120)]
+    splits = ["train"] * 3 + ["validation"] * 2 + ["test"]
+    assert keys == {
+        (name, day, split, metric)
+        for name in FIT
+        for day, split in zip(days, splits, strict=True)
+        for metric in metrics
+    }
     assert len(experiment.metrics) == len(keys)
-    splits = {row["cutoff"]: row["split"] for row in experiment.metrics}
-    assert [splits[fold.cutoff.isoformat()] for fold in FOLDS] == ["validation", "validation", "test"]
     for row in experiment.metrics:
         if row["value"] is not None and row["metric"] not in ("ece",):
             assert row["lower"] <= row["value"] + 1e-9
             assert row["value"] <= row["upper"] + 1e-9
+
+
+def test_models_look_better_on_what_they_have_learned_from(experiment: Experiment) -> None:
+    losses = {
+        (row["model"], row["split"]): row["value"]
+        for row in experiment.metrics
+        if row["metric"] == "log_loss" and row["cutoff"] == (EPOCH + timedelta(days=90)).isoformat()
+    }
+    assert losses["xgboost", "train"] < losses["xgboost", "validation"]
+    assert losses["base_rate", "train"] == pytest.approx(losses["base_rate", "validation"], rel=0.02)
 
 
 def test_where_nothing_can_be_known_the_base_rate_serves_under_its_own_name() -> None:

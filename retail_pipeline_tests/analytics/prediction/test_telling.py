@@ -8,10 +8,10 @@ from sklearn.metrics import auc, roc_auc_score, roc_curve
 
 from retail_pipeline.analytics.prediction.curves import curves
 from retail_pipeline.analytics.prediction.drift import psi, reference
-from retail_pipeline.analytics.prediction.experiment import EPOCH, as_number
 from retail_pipeline.analytics.prediction.importance import churn_reasons, importance
 from retail_pipeline.analytics.prediction.matrix import FEATURES, GROUPS, UNKNOWN, in_words
 from retail_pipeline.analytics.prediction.purchase_models import train
+from retail_pipeline.analytics.prediction.rows import EPOCH, as_number
 from retail_pipeline.analytics.prediction.timing import days_until_likely
 from retail_pipeline_tests.analytics.prediction.shoppers import shoppers
 

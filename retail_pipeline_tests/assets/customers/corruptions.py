@@ -13,9 +13,17 @@ PROFILED = "select 'rfm' as feature_set, 'kmeans' as algorithm, 1 as cluster, 1 
 VALUED = (
     "select features.customer_id, horizon_days, 0.5 as p_alive, horizon_days / 100 as expected_orders, "
     "10.5 as expected_value, 0 as lower, 30.5 as upper, features.total_spend as historic_value, 'bg_nbd' as model, "
-    "features.as_of from customers.features as features, (values (30), (90)) as horizons(horizon_days)"
+    "false as is_validated, 'too little data' as reason, features.as_of "
+    "from customers.features as features, (values (30), (90)) as horizons(horizon_days)"
 )
 """Right rows of customers.lifetime_value."""
+
+
+_SERVING = (
+    "delete from models.champions; insert into models.champions by name select 'clv_90d' as task, 90 as horizon_days, "
+    "'ridge' as model, 'it beats all' as reason"
+)
+_TOLD = "update customers.lifetime_value set is_validated = true, model = 'xgboost' where horizon_days = 90"
 
 
 def _insert(table: str, row: str, *, times: int = 1, **changes: str) -> str:
@@ -44,8 +52,20 @@ CORRUPTIONS: dict[str, list[str]] = {
         for change in (
             *("p_alive = 1.1", "p_alive = 'nan'::double", "expected_orders = 0.1", "expected_orders = 'inf'::double"),
             *("expected_value = -1", "lower = 31", "lower = -1", "upper = 'inf'::double", "expected_orders = null"),
+            *("is_validated = true, lower = 11", "is_validated = true, upper = 10"),
+        )
+    ]
+    + [
+        _valued(
+            "update customers.lifetime_value set is_validated = true, expected_value = 20 - horizon_days / 10 "
+            "where customer_id = '200'"
         )
     ],
+    "customers.lifetime_value:champions_tell_it": [
+        _valued(f"update customers.lifetime_value set {change} where customer_id = '200' and horizon_days = 90")
+        for change in ("is_validated = true", "model = 'ridge'", "reason = ''", "reason = null")
+    ]
+    + [_valued(f"{_SERVING}; {change}") for change in ("select 1", _TOLD, _TOLD.replace("xgboost", "ridge"))],
     "customers.cluster_selection:key_is_unique": [
         _insert("cluster_selection", CHOSEN, times=2),
         _insert("cluster_selection", CHOSEN, k="null"),

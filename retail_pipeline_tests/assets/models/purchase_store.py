@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_table
+from retail_pipeline.assets.models.purchase import CHAMPIONS_TABLE
 from retail_pipeline.definitions import CHECKS
 from retail_pipeline.home import Home
 from retail_pipeline.settings import load_settings
@@ -58,7 +59,7 @@ class PurchaseStore:
         return self.warehouse
 
     def give(self, states: list[dict[str, Any]]) -> None:
-        """Replace the states of orders, and what else tells of them: the lines by one each, and the features."""
+        """Replace the states of orders, and what tells of them: lines, one each, and features; no champion serves."""
         frame = pd.DataFrame(states, columns=list(STATES))
         lines = frame[["order_date"]]
         self._write("customers.order_states", frame, STATES)
@@ -68,6 +69,8 @@ class PurchaseStore:
         as_of = None if frame.empty else max(frame["order_date"]) + timedelta(days=1)
         types = {"customer_id": "varchar", "total_spend": "decimal(18, 4)", "as_of": "date"}
         self._write("customers.features", features.assign(as_of=as_of), types)
+        champions = {name: type_ for name, (type_, _) in CHAMPIONS_TABLE.columns.items()}
+        self._write("models.champions", pd.DataFrame(columns=list(champions)), champions)
 
     def build(self, *tables: FrameTable, training: bool = False) -> Warehouse:
         """Tables of models, checked."""
