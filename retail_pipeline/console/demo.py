@@ -16,6 +16,7 @@ What to look at:
   {home}/reports: a page for each of the last days, weeks, months and quarters
   retail --home {home} sql "select * from customers.rfm_scores order by monetary desc limit 10"
   retail --home {home} status
+  retail --home {home} dashboard
   retail --home {home} ui
   retail --home {home} export
 """

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from retail_pipeline.assets.raw import drops as raw_drops
 from retail_pipeline.cli import main
 from retail_pipeline.console.add import put_into_drops
 from retail_pipeline.console.dagster_home import open_instance, prepare_dagster_home
+from retail_pipeline.console.dashboard import dashboard_command
 from retail_pipeline.errors import PublishError
 from retail_pipeline.home import Home
 from retail_pipeline.ingest.drops import list_drops
@@ -70,8 +72,38 @@ def published(published_once: Home, home: Home) -> Home:
 
 def test_help_lists_every_command() -> None:
     output = retail("--help").output
-    for command in ("demo", "run", "train", "add", "drops", "ui", "sql", "status", "report", "export", "simulate"):
+    for command in (
+        "demo",
+        "run",
+        "train",
+        "add",
+        "drops",
+        "ui",
+        "dashboard",
+        "sql",
+        "status",
+        "report",
+        "export",
+        "simulate",
+    ):
         assert f"\n  {command} " in output
+
+
+def test_the_dashboard_listens_to_this_machine_alone_and_reports_to_nobody() -> None:
+    command = dashboard_command("127.0.0.1", 8600)
+    assert {
+        "--server.address=127.0.0.1", "--server.port=8600", "--browser.gatherUsageStats=false", "--theme.base=dark",
+        "--theme.backgroundColor=#1a1a1a", "--theme.textColor=#e0e0e0", "--theme.primaryColor=#90cdf4",
+    } <= set(command)  # fmt: skip
+    assert "127.0.0.1" in retail("dashboard", "--help").output
+
+
+def test_a_dashboard_on_a_port_in_use_is_refused(published: Home) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = retail("dashboard", "--port", str(taken.getsockname()[1]))
+    assert result.exit_code == 2
 
 
 def test_every_command_explains_itself() -> None:

@@ -11,7 +11,6 @@ from retail_pipeline.dashboard.definitions import definition
 from retail_pipeline.dashboard.dendrogram import last_merges
 from retail_pipeline.dashboard.downloads import csv_of, file_name
 from retail_pipeline.dashboard.filters import Filters
-from retail_pipeline.dashboard.levers import Levers, pulled
 from retail_pipeline.dashboard.lineage import lineage_words, sources, uses
 from retail_pipeline.dashboard.places import place_of
 from retail_pipeline.dashboard.snapshot import TableWords
@@ -52,12 +51,6 @@ def test_the_best_point_brings_most() -> None:
     assert [point.profit(1, 3) for point in points] == [0, 55, 50]
     assert best_point(points, cost=1, value=3) == 1
     assert best_point(points, cost=5, value=3) == 0
-
-
-def test_levers_multiply_the_forecast_from_a_period_on() -> None:
-    assert pulled([100.0, 100.0], Levers(orders=0.5, order_value=-0.5, from_place=1)) == [100.0, 75.0]
-    assert pulled([100.0], Levers(returns=0.25)) == [75.0]
-    assert pulled([80.0], Levers()) == [80.0]
 
 
 def test_a_downloaded_csv_carries_no_formula_and_no_arrays() -> None:

@@ -16,11 +16,11 @@ from retail_pipeline_tests.tables import build_tables
 
 NAMES = [page.name for page in PAGES]
 CHARTS = {
-    "overview": 7, "why": 3, "rfm": 6, "segments": 6, "value": 8, "baskets": 4, "models": 5, "data": 2,
+    "overview": 7, "forecasts": 4, "why": 3, "rfm": 6, "segments": 6, "value": 8, "baskets": 4, "models": 5, "data": 2,
 }  # fmt: skip
 """Figures that a page has at least on a store with all models."""
-LOOKED_UP = {"customer", "score", "forecasts"}
-"""Pages that show nothing until something is given, or until tables of other parts are there."""
+LOOKED_UP = {"customer", "score"}
+"""Pages that show nothing until something is given."""
 
 
 def _script(page: str) -> None:
@@ -235,44 +235,17 @@ def test_a_fault_in_a_page_shows_no_data_and_logs_only_its_place(
     assert "ValueError at" in said
 
 
-FORECASTS = """
-    create schema if not exists forecasts;
-    create table forecasts.revenue as
-        select 'total' as series, 'month' as frequency, month as period, 'actual' as model, 'history' as kind,
-            net_sales::double as value, null::double as lower_80, null::double as upper_80, null::double as lower_95,
-            null::double as upper_95, null::boolean as is_champion
-        from sales.monthly
-        union all
-        select 'total', 'month', (date '2024-07-01' + to_months(i::int))::date, 'ets', 'forecast', 100, 80, 120, 60,
-        140,
-            true
-        from range(6) as months(i);
-    create table forecasts.backtest as
-        select 'total' as series, 'month' as frequency, 'ets' as model, 'mase' as metric, 0.8 as value, 4 as folds;
-    create table forecasts.scenarios as
-        select 'moderate' as scenario, date '2024-07-01' as period, 100.0 as value;
-    create table forecasts.product_demand as
-        select product_id, (date '2024-07-01' + (7 * i)::int)::date as week, 10.0 as value, 4.0 as lower_80,
-            18.0 as upper_80
-        from core.products, range(6) as weeks(i)
-        where not is_charge
-"""
+def test_levers_multiply_the_forecast(shown: Snapshot, small_store: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page_of(small_store, "forecasts", monkeypatch)
+    expected = shown.value("select sum(value) from forecasts.scenarios where scenario = 'moderate'")
+    app.slider(key="lever-2").set_value(10).run()
+    assert f"{expected * 1.1:,.0f} instead of {expected:,.0f}" in texts(app)
 
 
-def test_forecasts_are_drawn_and_levers_multiply_them(
-    small_store: Home, home: Home, monkeypatch: pytest.MonkeyPatch
+def test_the_reorder_plan_is_shown_with_what_sells_most_first(
+    shown: Snapshot, small_store: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = current_snapshot(small_store)
-    assert source is not None
-    point_link(home.warehouse_link, source)
-    published_with = publish_changed(
-        home, "warehouse-4.duckdb", f"drop schema if exists forecasts cascade; {FORECASTS}"
-    )
-    assert published_with.exists()
-    app = page_of(home, "forecasts", monkeypatch)
-    assert not app.error
-    assert not app.exception
-    assert len(app.get("plotly_chart")) == 5
-    assert metric_of(app, "Forecast") == "600 GBP"
-    app.slider(key="lever-orders").set_value(10).run()
-    assert metric_of(app, "With your levers") == "660 GBP"
+    app = page_of(small_store, "forecasts", monkeypatch)
+    (plan,) = [frame.value for frame in app.dataframe if "reorder_point" in frame.value]
+    best = shown.value("select product_id from forecasts.reorder_plan order by revenue desc, product_id limit 1")
+    assert plan["product_id"].iloc[0] == best

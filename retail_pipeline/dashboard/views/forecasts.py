@@ -6,11 +6,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from retail_pipeline.dashboard.drawing import View, metric, say_unapplied
-from retail_pipeline.dashboard.levers import Levers, pulled
+from retail_pipeline.dashboard.drawing import View, plain, say_unapplied
 from retail_pipeline.dashboard.palette import ACCENT, GREEN, MUTED, ORANGE, SERIES
+from retail_pipeline.reports.what_if import what_if
 
 REVENUE, BACKTEST, SCENARIOS = "forecasts.revenue", "forecasts.backtest", "forecasts.scenarios"
+CHAMPIONS = "forecasts.champions"
 DEMAND, PLAN = "forecasts.product_demand", "forecasts.reorder_plan"
 FREQUENCIES = ("month", "week", "day")
 SHOWN_HISTORY = {"day": 120, "week": 78, "month": 36}
@@ -64,7 +65,7 @@ def _revenue(view: View) -> None:
         series=series, frequency=frequency, model=model,
     )  # fmt: skip
     _fan(view, frame, frequency)
-    _levers(view, frame[frame["kind"] == "forecast"], frequency)
+    _why(view, series, frequency)
     _backtest(view, series, frequency)
 
 
@@ -97,30 +98,36 @@ def _fan(view: View, frame: pd.DataFrame, frequency: str) -> None:
     )  # fmt: skip
 
 
-def _levers(view: View, future: pd.DataFrame, frequency: str) -> None:
-    if future.empty:
+def _why(view: View, series: str, frequency: str) -> None:
+    """Which model serves and why; how often its ranges held."""
+    if not view.snapshot.has(CHAMPIONS):
         return
+    rows = view.snapshot.frame(
+        f"select model, reason, season from {CHAMPIONS} where series = $series and frequency = $frequency",
+        series=series, frequency=frequency,
+    )  # fmt: skip
+    for row in rows.to_dict("records"):
+        st.caption(plain(f"{str(row['model']).replace('_', ' ')} serves: {row['reason']}. {row['season']}."))
+
+
+def _levers(view: View) -> None:
+    """The forecast by month with one's own assumptions on top."""
     with st.container(border=True, key="levers"):
         st.markdown("#### What if")
-        st.caption("Your own assumptions on top of the forecast: net sales are multiplied by each.")
-        columns = st.columns(4)
-        asked = [
-            column.slider(title, -50, 50, 0, format="%d %%", key=f"lever-{name}", bind="query-params") / 100
-            for column, title, name in zip(
-                columns, ("Orders", "Value of an order", "Returned more"), ("orders", "value", "returns"), strict=False
-            )
-        ]
-        periods = [day.date() for day in future["period"]]
-        start = columns[3].select_slider("From", periods, value=periods[0], key=f"lever-from-{frequency}")
-        levers = Levers(asked[0], asked[1], asked[2], periods.index(start))
-        values = pulled(future["value"].tolist(), levers)
-        total, changed = float(future["value"].sum()), sum(values)
-        with st.container(horizontal=True, key="lever-figures"):
-            metric("Forecast", view.money.text(total), help_=f"sum of {len(values)} {frequency}s")
-            metric("With your levers", view.money.text(changed), change=changed / total - 1 if total else None)
+        st.caption("Your own assumptions on top of the forecast by month: so much more or less of each.")
+        titles = ("Returning customers' orders", "Value of an order", "New customers' and guests' orders")
+        retention, order_value, traffic = (
+            column.slider(title, -50, 50, 0, format="%d %%", key=f"lever-{place}", bind="query-params") / 100
+            for place, (column, title) in enumerate(zip(st.columns(3), titles, strict=True), start=1)
+        )
+        found = what_if(
+            lambda sql: view.snapshot.frame(sql).to_dict("records"),
+            retention=retention, order_value=order_value, traffic=traffic,
+        )  # fmt: skip
+        st.markdown(plain(found.text))
         figure = go.Figure()
-        for line, name, colour in ((future["value"], "forecast", MUTED), (values, "with your levers", ORANGE)):
-            figure.add_scatter(x=future["period"], y=line, name=name, mode="lines+markers", line={"color": colour})
+        for line, name, colour in ((found.expected, "forecast", MUTED), (found.value, "with your levers", ORANGE)):
+            figure.add_scatter(x=found.months, y=line, name=name, mode="lines+markers", line={"color": colour})
         figure.update_yaxes(title=f"net sales [{view.money_unit}]", rangemode="tozero")
         view.figure("What if", figure, "The forecast, and the same under your levers.", 280)
 
@@ -171,7 +178,15 @@ def _scenarios(view: View) -> None:
         figure.update_yaxes(title=f"net sales [{view.money_unit}]", rangemode="tozero")
         return figure
 
-    view.chart("Scenarios", frame, draw, (SCENARIOS,), says="The pipeline's own scenarios.", empty="None is made yet.")
+    view.chart(
+        "Scenarios", frame, draw, (SCENARIOS,), says="A careful path, the forecast, and a bold one.",
+        empty="None is made: there is no forecast by month.",
+    )  # fmt: skip
+    if frame.empty or "assumptions" not in frame:
+        return
+    for name, rows in frame.groupby("scenario"):
+        st.caption(plain(f"{name}: {rows['assumptions'].iloc[0]}"))
+    _levers(view)
 
 
 def _demand(view: View) -> None:
@@ -226,5 +241,17 @@ def _demand(view: View) -> None:
 
 
 def _plan(view: View) -> None:
+    wanted = (
+        "action", "advice", "product_name", "abc_class", "xyz_class", "order_now", "order_value", "stockout_risk",
+        "weeks_of_cover", "on_hand", "on_order", "reorder_point", "order_up_to", "safety_stock", "expected_demand",
+        "demand_per_week", "lead_time_days", "product_id",
+    )  # fmt: skip
     frame = view.snapshot.frame(f"select * from {PLAN}")
-    view.table("Reorder plan", frame, (PLAN,), empty="Nothing is to be reordered.")
+    columns = [name for name in wanted if name in frame]
+    if "revenue" in frame and len(frame):
+        frame = frame.sort_values(["revenue", "product_id"], ascending=[False, True])
+    view.table(
+        "Reorder plan", frame[columns], (PLAN,),
+        says="When to order how much of a product; those that sell most first.",
+        empty="Nothing is to be reordered: no product's demand is forecast.",
+    )  # fmt: skip
