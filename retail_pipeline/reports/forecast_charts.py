@@ -60,6 +60,8 @@ def horizons_chart(backtests: Mapping[str, tuple[Sequence[Row], str]]) -> str:
 
 
 def _draw_horizons(axes: "Axes", rows: Sequence[Row], champion: str, frequency: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     names = sorted({row["model"] for row in rows}, key=lambda name: (name == champion, name))
     for place, name in enumerate(names):
         points = sorted((row["horizon"], row["mase"]) for row in rows if row["model"] == name)
@@ -75,6 +77,7 @@ def _draw_horizons(axes: "Axes", rows: Sequence[Row], champion: str, frequency: 
             label=f"{name}, serves" if is_champion else name,
         )
     axes.set_xlabel(HORIZON[frequency])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("MASE")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
