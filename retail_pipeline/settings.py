@@ -725,6 +725,9 @@ class DemandSettings(_Section):
     least_products: int = Field(
         30, ge=1, description="a kind with fewer products to judge models on takes the choice for all kinds [products]"
     )
+    most_products: int = Field(
+        5_000, ge=100, description="models are chosen on so many products at most, evenly spread over all [products]"
+    )
     new_weeks: int = Field(8, ge=1, le=52, description="a product first sold within so many weeks is new [weeks]")
     dead_weeks: int = Field(
         12, ge=1, description="a product is dead if it has not been sold for so many weeks, at least [weeks]"

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from retail_pipeline.analytics.demand import measures
-from retail_pipeline.analytics.demand.adjustments import Adjustments
 from retail_pipeline.analytics.demand.distributions import Shape, Width
 from retail_pipeline.analytics.demand.kinds import KINDS
 from retail_pipeline.analytics.demand.levels import Array, Candidate, candidates
@@ -20,11 +19,15 @@ from retail_pipeline.analytics.demand.windows import ALL, TEST, VALIDATION, Limi
 
 SERVED = "served"
 """In place of a model: those that serve, each for its kind."""
+WITH_PRICES = "served with prices"
+"""The same, taking prices into account."""
 NOISES, DRIFTS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0), (0.0, 0.2, 0.4, 0.6, 0.9)
-SAMPLE = 800
+SAMPLE = 400
 """Forecasts of a kind by which the width of distributions is found, evenly spread over them."""
 LEAST_BETTER = 0.975
 """Share of draws of products in which a model has to be ahead."""
+FALLBACK = Candidate("historical_mean", {}, is_baseline=True)
+"""What serves where there is too little to choose by."""
 USUAL = Candidate("moving_average", {"weeks": 8})
 """By which the width is found that all models of a kind are given."""
 
@@ -59,7 +62,7 @@ class Tried:
     """What came of a backtest: what serves for each kind, and every measure of every model."""
 
     serving: dict[str, Serving]
-    adjustments: Adjustments
+    with_prices: bool
     rows: list[dict[str, Any]]
 
 
@@ -81,61 +84,53 @@ def run(windows: Sequence[Window], horizon: int, limits: Limits, before: Mapping
         What served so far: it stays where nothing is better beyond chance.
     """
     asked = candidates(horizon, windows[0].origin)
-    of_all = _fit(Part.of(windows, VALIDATION, ALL), asked)
+    parts = {kind: Part.of(windows, VALIDATION, kind) for kind in KINDS}
+    is_own = {kind: len(np.unique(part.products)) >= limits.least_products for kind, part in parts.items()}
+    of_all = [] if all(is_own.values()) else _fit(Part.of(windows, VALIDATION, ALL), asked)
+    together = _enter(windows, ALL, of_all)
     serving, entrants = {}, {}
-    for kind in KINDS:
-        part = Part.of(windows, VALIDATION, kind)
-        is_own = len(np.unique(part.products)) >= limits.least_products
-        serves = [before[kind].candidate] if kind in before and before[kind].candidate not in asked else []
-        fitted = _fit(part, [*asked, *serves]) if is_own else of_all
-        entrants[kind] = _enter(windows, kind, fitted)
-        serving[kind] = _choose(
-            entrants[kind] if is_own else _enter(windows, ALL, of_all), before.get(kind), is_own=is_own
-        )
+    for kind, part in parts.items():
+        entrants[kind] = _enter(windows, kind, _fit(part, asked) if is_own[kind] else of_all)
+        tried = entrants[kind] if is_own[kind] else together
+        serving[kind] = _choose(tried, before.get(kind), is_own=is_own[kind], least=limits.least_products)
     rows = _rows(windows, entrants, serving)
-    served, adjustments, more = _adjust(windows, entrants, serving)
-    return Tried(served, adjustments, [*rows, *more])
+    served, with_prices, more = _try_prices(windows, entrants, serving)
+    return Tried(served, with_prices, [*rows, *more])
 
 
-def _adjust(
+def _try_prices(
     windows: Sequence[Window], entrants: Mapping[str, Sequence[Entrant]], serving: Mapping[str, Serving]
-) -> tuple[dict[str, Serving], Adjustments, list[dict[str, Any]]]:
-    """The models that serve, with what makes them better beyond chance; and the measures of all that was tried.
+) -> tuple[dict[str, Serving], bool, list[dict[str, Any]]]:
+    """The models that serve, whether they take prices into account, and the measures of them if they do.
 
-    It has to be better than without on the windows before the last, and no worse on that.
+    It has to be better than without on the windows before the last, beyond chance, and no worse on that.
     """
     plain = {
         kind: next(one for one in of_kind if one.candidate == serving[kind].candidate)
         for kind, of_kind in entrants.items()
     }
-    without = _of_all(plain)
-    draws = {split: measures.draws_of(found.products) for split, found in without.items()}
-    chosen, best, rows = (dict(serving), Adjustments()), _score(without[VALIDATION], without[VALIDATION]), []
-    for asked in (Adjustments(prices=True), Adjustments(season=0.5), Adjustments(season=1.0)):
-        others = [window.adjusted(asked) for window in windows]
-        if all(np.array_equal(window.factor, np.ones(len(window.factor))) for window in others) and asked.season:
-            continue  # there is no year before
-        fitted = {}
-        for kind, one in plain.items():
-            part = Part.of(others, VALIDATION, kind)
-            shape = one.shape
-            if len(part.products):
-                shape = calibrated(part, part.level(one.candidate), one.shape.width)
-            (fitted[kind],) = _enter(others, kind, [(one.candidate, shape)])
-        outcomes = _of_all(fitted)
-        score = _score(outcomes[VALIDATION], without[VALIDATION])
-        for split, outcome in outcomes.items():
-            told = {
-                "kind": ALL, "model": f"{SERVED} with {asked.name}", "parameters": "", "split": split,
-                "folds": sum(window.split == split for window in windows), "is_champion": False, "is_baseline": False,
-            }  # fmt: skip
-            rows += [{**told, **row} for row in outcome.measures(draws[split])]
-        is_better = _ahead(draws[VALIDATION], score, best) >= LEAST_BETTER
-        on_test = _score(outcomes[TEST], without[TEST])
-        if is_better and _mean(on_test) <= _mean(_score(without[TEST], without[TEST])):
-            better = {kind: replace(one, shape=fitted[kind].shape) for kind, one in serving.items()}
-            chosen, best = (better, asked), score
-    return chosen[0], chosen[1], rows
+    priced = [window.priced() for window in windows]
+    fitted = {}
+    for kind, one in plain.items():
+        part, shape = Part.of(priced, VALIDATION, kind), one.shape
+        if len(part.products):
+            shape = calibrated(part, part.level(one.candidate), one.shape.width)
+        (fitted[kind],) = _enter(priced, kind, [(one.candidate, shape)])
+    without, found = _of_all(plain), _of_all(fitted)
+    draws = {split: measures.draws_of(outcome.products) for split, outcome in found.items()}
+    rows = []
+    for split, outcome in found.items():
+        told = {
+            "kind": ALL, "model": WITH_PRICES, "parameters": "", "split": split, "is_champion": False,
+            "is_baseline": False, "folds": sum(window.split == split for window in windows),
+        }  # fmt: skip
+        rows += [{**told, **row} for row in outcome.measures(draws[split])]
+    (new, old), (new_test, old_test) = (
+        [_score(outcomes[split], without[split]) for outcomes in (found, without)] for split in (VALIDATION, TEST)
+    )
+    if _ahead(draws[VALIDATION], new, old) < LEAST_BETTER or _mean(new_test) > _mean(old_test):
+        return dict(serving), False, rows
+    return {kind: replace(one, shape=fitted[kind].shape) for kind, one in serving.items()}, True, rows
 
 
 def _of_all(entrants: Mapping[str, Entrant]) -> dict[str, Outcome]:
@@ -196,10 +191,17 @@ def _enter(windows: Sequence[Window], kind: str, fitted: Sequence[tuple[Candidat
     ]
 
 
-def _choose(entrants: Sequence[Entrant], before: Serving | None, *, is_own: bool) -> Serving:
-    """The entrant of the least score, if it is ahead of the baselines beyond chance, and no worse in the last
-    window.
+def _choose(entrants: Sequence[Entrant], before: Serving | None, *, is_own: bool, least: int) -> Serving:
+    """The entrant of the least score, if it is ahead of the baselines beyond chance, and not behind in the last window.
+
+    With fewer products than ``least``, of all kinds together, chance cannot be told: the mean of all weeks serves.
     """
+    products = len(np.unique(entrants[0].outcomes[VALIDATION].products))
+    if products < least:
+        mean = next(one for one in entrants if one.candidate.model == FALLBACK.model)
+        return Serving(
+            mean.candidate, mean.shape, f"too little data: {products} products to choose by, fewer than {least}"
+        )
     scores = [_scores(entrants, entrant, VALIDATION) for entrant in entrants]
     means = [_mean(score) for score in scores]
     order = [int(place) for place in np.argsort(means, kind="stable")]  # of equal ones the plainer

@@ -14,6 +14,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 YEAR = 52
 """Weeks of a year."""
+ANCHOR_WEEKS = 8
+"""Weeks a year ago that the season to come is compared with: those that levels mostly rest on."""
+SMALLEST_FACTOR, LARGEST_FACTOR = 0.5, 2.0
 ADIDA_ALPHAS = np.linspace(0.1, 0.3, 21)
 """Among which each product's own is found, that of the least squares: the range that is usual for slow movers."""
 
@@ -39,10 +42,15 @@ def seasonal_naive(demand: Array, first: Array, *, horizon: int) -> Array:
     return np.where(first <= weeks - YEAR, year_before.mean(axis=1), np.nan)
 
 
-def moving_average(demand: Array, first: Array, *, weeks: int | None) -> Array:
-    """The mean of the last weeks, of those there are; of all if no number is given."""
+def historical_mean(demand: Array, first: Array) -> Array:
+    """The mean of all weeks since the first sale."""
+    return moving_average(demand, first, weeks=demand.shape[1])
+
+
+def moving_average(demand: Array, first: Array, *, weeks: int) -> Array:
+    """The mean of the last weeks, of those there are."""
     total = demand.shape[1]
-    length = np.minimum(total if weeks is None else weeks, total - first)
+    length = np.minimum(weeks, total - first)
     sums = _running_sums(demand)
     before = np.take_along_axis(sums, (total - length)[:, None], axis=1)[:, 0]
     return np.asarray((sums[:, -1] - before) / length)
@@ -54,6 +62,25 @@ def ses(demand: Array, first: Array, *, alpha: float) -> Array:
     for week in range(int(first.min(initial=demand.shape[1])) + 1, demand.shape[1]):
         level += np.where(week > first, alpha * (demand[:, week] - level), 0.0)
     return level
+
+
+def seasonal_ses(demand: Array, first: Array, *, alpha: float, horizon: int, power: float) -> Array:
+    """Simple exponential smoothing times the season of the whole shop, a year ago, to a power.
+
+    The season is that of all products given: one product's weeks of one year tell too little of it.
+    """
+    return np.asarray(ses(demand, first, alpha=alpha) * season_factor(demand, horizon) ** power)
+
+
+def season_factor(demand: Array, horizon: int) -> float:
+    """By how much the shop's weekly demand changed a year ago, from the weeks before to the horizon; 1 if not known."""
+    weeks = demand.shape[1]
+    if weeks < YEAR + ANCHOR_WEEKS:
+        return 1.0
+    total = demand.sum(axis=0)
+    then = weeks - YEAR
+    before, after = total[then - ANCHOR_WEEKS : then].mean(), total[then : then + horizon].mean()
+    return float(np.clip(after / before, SMALLEST_FACTOR, LARGEST_FACTOR)) if before > 0 and after > 0 else 1.0
 
 
 def croston(demand: Array, first: Array, *, alpha: float) -> Array:
@@ -145,15 +172,13 @@ class Candidate:
     """A method with its parameters. ``is_baseline`` is one that a model has to beat."""
 
     model: str
-    parameters: Mapping[str, float | int | None]
+    parameters: Mapping[str, float | int]
     is_baseline: bool = False
 
     @property
     def setting(self) -> str:
         """The parameters in words, as in ``alpha 0.1``."""
-        return ", ".join(
-            f"{name} {'all' if value is None else value}" for name, value in sorted(self.parameters.items())
-        )
+        return ", ".join(f"{name} {value}" for name, value in sorted(self.parameters.items()))
 
     def level(self, demand: Array, first: Array) -> Array:
         """The weekly demand to expect."""
@@ -163,8 +188,10 @@ class Candidate:
 METHODS: Mapping[str, Callable[..., Array]] = {
     "naive": naive,
     "seasonal_naive": seasonal_naive,
+    "historical_mean": historical_mean,
     "moving_average": moving_average,
     "ses": ses,
+    "seasonal_ses": seasonal_ses,
     "croston_sba": croston_sba,
     "tsb": tsb,
     "adida": adida,
@@ -186,8 +213,14 @@ def candidates(horizon: int, weeks: int) -> list[Candidate]:
     return [
         Candidate("naive", {}, is_baseline=True),
         *seasonal,
-        *(Candidate("moving_average", {"weeks": weeks}) for weeks in (4, 8, 13, 26, None)),
+        Candidate("historical_mean", {}, is_baseline=True),
+        *(Candidate("moving_average", {"weeks": weeks}) for weeks in (4, 8, 13, 26)),
         *(Candidate("ses", {"alpha": alpha}) for alpha in (0.05, 0.1, 0.2, 0.3, 0.5)),
+        *(
+            Candidate("seasonal_ses", {"alpha": alpha, "horizon": horizon, "power": power})
+            for alpha, power in ((0.1, 0.5), (0.1, 1.0), (0.2, 0.5), (0.2, 1.0))
+            if weeks >= YEAR + ANCHOR_WEEKS
+        ),
         *(Candidate("croston_sba", {"alpha": alpha}) for alpha in (0.05, 0.1, 0.2)),
         *(
             Candidate("tsb", {"alpha_size": size, "alpha_chance": chance})

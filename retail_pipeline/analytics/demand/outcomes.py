@@ -11,7 +11,7 @@ from retail_pipeline.analytics.demand.distributions import Shape, Width, came_tr
 from retail_pipeline.analytics.demand.levels import Array
 from retail_pipeline.analytics.demand.windows import Part
 
-CHANCES = (0.1, 0.5, 0.8, 0.9, 0.95, 0.98)
+CHANCES = (0.1, 0.5, 0.9, 0.95, 0.98)
 """At which pinball loss is measured: both ends of the 80 % interval, the middle, and what stock is kept by."""
 LOWER, UPPER, HIGH = CHANCES.index(0.1), CHANCES.index(0.9), CHANCES.index(0.95)
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retail_pipeline.analytics.demand.adjustments import Adjustments, adjusted
 from retail_pipeline.analytics.demand.backtest import Serving
 from retail_pipeline.analytics.demand.distributions import Scatter
 from retail_pipeline.analytics.demand.kinds import KINDS
 from retail_pipeline.analytics.demand.levels import Array
 from retail_pipeline.analytics.demand.panel import History, Panel
+from retail_pipeline.analytics.demand.prices import at_usual_prices
 from retail_pipeline.analytics.demand.windows import Limits
 
 
@@ -35,17 +35,15 @@ class Outlook:
     serving: Mapping[str, Serving]
 
     @classmethod
-    def of(
-        cls, panel: Panel, limits: Limits, serving: Mapping[str, Serving], asked: Adjustments, horizon: int
-    ) -> "Outlook":
+    def of(cls, panel: Panel, limits: Limits, serving: Mapping[str, Serving], *, with_prices: bool) -> "Outlook":
         """By all that is known at the panel's end."""
         history = panel.until(len(panel.weeks), limits.large_order_times)
         kinds = limits.kinds(history)
-        learned, factor = adjusted(history, horizon, asked)
+        learned, factor = at_usual_prices(history) if with_prices else (history, np.ones(len(kinds)))
         level = np.zeros(len(kinds))
         for kind, rows in _by_kind(kinds):
-            found = serving[kind].candidate.level(learned.demand[rows], learned.first[rows])
-            level[rows] = np.where(np.isfinite(found), found, learned.demand[rows, -1]) * factor[rows]
+            found = serving[kind].candidate.level(learned.demand, learned.first)  # some look at all products together
+            level[rows] = (np.where(np.isfinite(found), found, learned.demand[:, -1]) * factor)[rows]
         scatter = Scatter.of(history.demand, history.first)
         return cls(panel.products[history.rows], panel.weeks, history, kinds, level, scatter, serving)
 

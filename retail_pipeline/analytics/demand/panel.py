@@ -59,6 +59,12 @@ class Panel:
         np.minimum.at(first, row, column)
         return cls(products, weeks, first=first, **matrices)
 
+    def sample(self, most: int) -> "Panel":
+        """So many products at most, evenly spread over them."""
+        rows = np.arange(0, len(self.products), max(1, -(-len(self.products) // most)))
+        matrices = (getattr(self, name)[rows] for name in ("demand", "known", "largest", "prices", "first"))
+        return Panel(self.products[rows], self.weeks, *matrices)
+
     def until(self, origin: int, large_order_times: float | None = None) -> "History":
         """What was known when so many weeks had passed, of the products that had been sold by then.
 

@@ -94,7 +94,7 @@ def in_packs(units: Array, terms: Terms) -> Array:
     pack = np.where(np.isfinite(terms.pack_size), terms.pack_size, 1.0)
     least = np.where(np.isfinite(terms.min_order), terms.min_order, 0.0)
     asked = np.where(units > 0, np.maximum(units, least), 0.0)
-    return np.asarray(np.ceil(asked / pack - 1e-9) * pack)
+    return np.asarray(np.maximum(np.ceil(asked / pack - 1e-9), 0.0) * pack)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from retail_pipeline.analytics.demand import measures
-from retail_pipeline.analytics.demand.adjustments import Adjustments, adjusted
 from retail_pipeline.analytics.demand.distributions import Scatter
 from retail_pipeline.analytics.demand.kinds import kinds_of
 from retail_pipeline.analytics.demand.levels import Array, Candidate
 from retail_pipeline.analytics.demand.panel import History, Panel
+from retail_pipeline.analytics.demand.prices import at_usual_prices
 
 VALIDATION, TEST = "validation", "test"
 ALL = "all"
@@ -80,9 +80,9 @@ class Window:
             self._levels[name] = np.where(np.isfinite(found), found, self.learned.demand[:, -1]) * self.factor
         return self._levels[name]
 
-    def adjusted(self, asked: Adjustments) -> "Window":
-        """The same window, with forecasts that take more into account."""
-        learned, factor = adjusted(self.history, self.actual.shape[1], asked)
+    def priced(self) -> "Window":
+        """The same window, with forecasts that take prices into account."""
+        learned, factor = at_usual_prices(self.history)
         return Window(self.origin, self.history, self.actual, self.kinds, self.split, learned, factor)
 
 

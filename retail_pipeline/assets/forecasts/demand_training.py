@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from retail_pipeline.analytics.demand import (
-    adjustments,
     backtest,
     distributions,
     kinds,
@@ -22,13 +21,12 @@ from retail_pipeline.analytics.demand import (
     outcomes,
     outlook,
     panel,
+    prices,
     windows,
 )
-from retail_pipeline.analytics.demand.adjustments import Adjustments
-from retail_pipeline.analytics.demand.backtest import Serving, run
+from retail_pipeline.analytics.demand.backtest import FALLBACK, Serving, run
 from retail_pipeline.analytics.demand.distributions import Shape, Width
 from retail_pipeline.analytics.demand.kinds import KINDS
-from retail_pipeline.analytics.demand.levels import Candidate
 from retail_pipeline.analytics.demand.panel import Panel
 from retail_pipeline.analytics.demand.windows import Limits, lay_windows
 from retail_pipeline.assets import model_training
@@ -41,7 +39,7 @@ from retail_pipeline.warehouse.warehouse import Warehouse
 
 SUBJECT, WEEKS = "demand", "forecasts.product_weeks"
 UPSTREAM = (WEEKS, "sales.weekly")
-CODE = (levels, panel, kinds, adjustments, distributions, measures, windows, outcomes, backtest, outlook)
+CODE = (levels, panel, kinds, prices, distributions, measures, windows, outcomes, backtest, outlook)
 SETTINGS = ("as_of", *(f"demand_{name}" for name in DemandSettings.model_fields))
 LEAST_WINDOWS = 2
 """One to choose by and one to judge on."""
@@ -78,7 +76,7 @@ class Chosen:
     id: str
     notes: Mapping[str, Any]
     serving: dict[str, Serving]
-    adjustments: Adjustments
+    with_prices: bool
     rows: list[dict[str, Any]]
 
     @property
@@ -133,8 +131,7 @@ def fitting_choice(warehouse: Warehouse) -> Chosen | None:
     if saved is None or saved.numbers.get("made_by") != made_by(warehouse.settings):
         return None
     serving = {kind: Serving.as_told(told) for kind, told in saved.numbers["serving"].items()}
-    asked = Adjustments.as_told(saved.numbers["adjustments"])
-    return Chosen(saved.id, saved.notes, serving, asked, saved.numbers["rows"])
+    return Chosen(saved.id, saved.notes, serving, saved.numbers["with_prices"], saved.numbers["rows"])
 
 
 def current(warehouse: Warehouse, told: str, table: str) -> Chosen:
@@ -178,19 +175,25 @@ def _train(warehouse: Warehouse, demand: Panel, before: Chosen | None, reason: s
 
     asked = warehouse.settings.demand
     limits = limits_of(asked)
-    laid = lay_windows(demand, limits, horizon=asked.horizon_weeks, count=asked.windows, least_weeks=asked.least_weeks)
+    laid = lay_windows(
+        demand.sample(asked.most_products),
+        limits,
+        horizon=asked.horizon_weeks,
+        count=asked.windows,
+        least_weeks=asked.least_weeks,
+    )
     if len(laid) < LEAST_WINDOWS or not len(laid[0].history.rows):
         why = f"too little data: {len(demand.weeks)} whole weeks, fewer than {weeks_needed(asked)}"
-        serving, taken, rows = dict.fromkeys(KINDS, _provisional(why)), Adjustments(), []
+        serving, with_prices, rows = dict.fromkeys(KINDS, _provisional(why)), False, []
     else:
         known = before.serving if before and not before.is_provisional else {}
         with threadpool_limits(limits=1, user_api="blas"):  # sums in one order, however many cores there are
             tried = run(laid, asked.horizon_weeks, limits, known)
-        serving, taken, rows = tried.serving, tried.adjustments, tried.rows
+        serving, with_prices, rows = tried.serving, tried.with_prices, tried.rows
     numbers = {
         "made_by": made_by(warehouse.settings),
         "serving": {kind: one.told() for kind, one in serving.items()},
-        "adjustments": taken.told(),
+        "with_prices": with_prices,
         "rows": rows,
     }
     notes = {
@@ -198,13 +201,13 @@ def _train(warehouse: Warehouse, demand: Panel, before: Chosen | None, reason: s
         "run_id": warehouse.run_id,
         "weeks": len(demand.weeks),
         "products": len(demand.products),
-        "adjustments": taken.name,
+        "with_prices": with_prices,
         "decisions": {kind: f"{one.candidate.model}: {one.reason}" for kind, one in serving.items()},
     }
     model_id = save_model(warehouse.home.models / SUBJECT, numbers, {}, notes)
-    return Chosen(model_id, notes, serving, taken, rows)
+    return Chosen(model_id, notes, serving, with_prices, rows)
 
 
 def _provisional(why: str) -> Serving:
     """What serves where there is nothing to choose by: the mean of all weeks."""
-    return Serving(Candidate("moving_average", {"weeks": None}), Shape(Width()), why)
+    return Serving(FALLBACK, Shape(Width()), why)

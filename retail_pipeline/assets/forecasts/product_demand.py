@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import numpy as np
 
+from retail_pipeline.analytics.demand.backtest import SERVED
 from retail_pipeline.analytics.demand.kinds import cv2_of_sizes, mean_interval, weeks_since_last
 from retail_pipeline.analytics.demand.levels import Array
 from retail_pipeline.analytics.demand.outlook import Outlook
@@ -22,20 +24,29 @@ from retail_pipeline.assets.forecasts.demand_training import (
     why_train,
 )
 from retail_pipeline.assets.frame_assets import FrameTable
+from retail_pipeline.assets.pictures import image
+from retail_pipeline.reports.demand_charts import demand_chart
+from retail_pipeline.reports.files import read_rows
 from retail_pipeline.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DEMAND, BACKTEST = "forecasts.product_demand", "forecasts.demand_backtest"
+IN_THE_LAST_WINDOW = f"""
+    select model, metric, value, lower, upper, is_baseline
+    from {BACKTEST}
+    where kind = 'all' and split = 'test' and metric in ('rmsse', 'pinball')
+    order by max(case when metric = 'rmsse' then value end) over (partition by model), model, metric
+"""
 ONE_WEEK = (0.1, 0.5, 0.9, 0.95)
 """Quantiles of a week's demand that are told."""
 
 
 def outlook(warehouse: Warehouse, panel: Panel, chosen: Chosen) -> Outlook:
     """What is expected of each product, by the models that serve."""
-    asked = warehouse.settings.demand
-    return Outlook.of(panel, limits_of(asked), chosen.serving, chosen.adjustments, asked.horizon_weeks)
+    limits = limits_of(warehouse.settings.demand)
+    return Outlook.of(panel, limits, chosen.serving, with_prices=chosen.with_prices)
 
 
 def _make_demand(warehouse: Warehouse) -> "pd.DataFrame":
@@ -126,13 +137,22 @@ def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
         if partial and last and partial > last
         else {}
     )
-    names = ("created_at", "reason", "weeks", "products", "adjustments")
+    names = ("created_at", "reason", "weeks", "products", "with_prices")
     return {"saved_model": chosen.id, **{name: chosen.notes[name] for name in names}, **left_out, **told}
+
+
+def _tell_backtest(warehouse: Warehouse) -> Mapping[str, Any]:
+    """The models side by side in the last window."""
+    rows = read_rows(warehouse.connection)(IN_THE_LAST_WINDOW)
+    return (
+        {"the last window": dg.MetadataValue.md(image("models of demand", demand_chart(rows, SERVED)))} if rows else {}
+    )
 
 
 _MODEL = (
     "varchar",
-    "moving_average, ses, croston_sba, tsb, adida, combination, or a baseline: naive, seasonal_naive",
+    "moving_average, ses, seasonal_ses, croston_sba, tsb, adida, combination, or a baseline: naive, seasonal_naive, "
+    "historical_mean",
 )
 _KIND = "regular, erratic, intermittent, lumpy, new or dead"
 
@@ -186,7 +206,7 @@ BACKTEST_TABLE = FrameTable(
     "each kind are chosen. It is the model with the least mean of RMSSE and pinball loss, both against the naive "
     "forecast's, if it is ahead of the baselines in 97.5 % of draws of products, and not behind in 'test', the last "
     "window. The model that served before stays unless another is better beyond chance. rmsse: root mean squared "
-    "scaled error (Makridakis et al. 2022), the mean of products. pinball: loss of quantiles at 10, 50, 80, 90, 95 "
+    "scaled error (Makridakis et al. 2022), the mean of products. pinball: loss of quantiles at 10, 50, 90, 95 "
     "and 98 %, of single weeks and of the horizon as a whole, against the mean change from week to week; pinball_90 "
     "and so on at one of them. bias: units forecast too many, against those that came. coverage_80: share of weeks "
     "within the 80 % interval, coverage_80_horizon of horizons, below_95_horizon of horizons with no more than the 95 "
@@ -213,6 +233,7 @@ BACKTEST_TABLE = FrameTable(
     code=(demand_training, *CODE),
     parameters=SETTINGS,
     is_whole=_backtest_is_whole,
+    tell=_tell_backtest,
 )
 
 TABLES = (DEMAND_TABLE, BACKTEST_TABLE)

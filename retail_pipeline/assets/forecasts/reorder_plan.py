@@ -154,7 +154,8 @@ def _advice(plan: "pd.DataFrame", found: Outlook) -> list[str]:
     for action, now, cover, point, order, on_hand, on_order, weeks_idle in rows:
         if action == NOTHING:
             left = f"; {_units(on_hand)} on hand" if on_hand > 0 else ""
-            told.append(f"do not reorder: no demand for {weeks_idle} weeks{left}")
+            why = f"no demand for {weeks_idle} weeks" if weeks_idle else "no demand is expected"
+            told.append(f"do not reorder: {why}{left}")
         elif action == WAIT:
             told.append(f"order {_units(order)} when {_units(point)} or fewer are on hand and on order")
         elif action == ORDER:

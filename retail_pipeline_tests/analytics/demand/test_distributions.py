@@ -103,7 +103,7 @@ def test_what_was_cancelled_after_a_week_was_not_known_at_its_end() -> None:
     place = np.array([0, 0, 0])
     panel = Panel.of(
         np.array(["A"], dtype=object), np.arange(3).astype("datetime64[D]"), place, np.arange(3),
-        demand=np.array([1.0, 2, 3]), known=np.array([1.0, 9, 3]), largest=np.array([1.0, 2, 3]),
+        demand=np.array([1.0, 2, 3]), known=np.array([1.0, 9, 3]), largest=np.array([1.0, 2, 3]), prices=np.ones(3),
     )  # fmt: skip
     assert panel.until(2).demand.tolist() == [[1, 9]]
     assert panel.until(3).demand.tolist() == [[1, 2, 3]]
