@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from retail_pipeline.console.dashboard import APP
 from retail_pipeline.dashboard.app import PAGES
 from retail_pipeline.dashboard.snapshot import Snapshot, published
 from retail_pipeline.home import Home
@@ -55,6 +56,16 @@ def test_every_page_shows_its_figures_without_an_error(
     assert "Data to 30 June 2024" in app.caption[0].value
     assert len(app.get("plotly_chart")) >= CHARTS.get(name, 0)
     assert name in CHARTS or name in LOOKED_UP
+
+
+def test_the_script_that_streamlit_runs_begins_with_the_overview(
+    small_store: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETAIL_HOME", str(small_store.root))
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not app.exception
+    assert app.title[0].value == "Overview"
+    assert len(app.get("plotly_chart")) >= CHARTS["overview"]
 
 
 @pytest.mark.parametrize("name", NAMES)
