@@ -33,9 +33,10 @@ def task_title(task: str) -> str:
     Examples
     --------
     >>> task_title("purchase_30d"), task_title("clv_90d")
-    ('an order within 30 days', 'clv 90d')
+    ('an order within 30 days', 'spend within 90 days')
     """
-    return f"an order within {days_of(task)} days" if task.startswith("purchase_") else task.replace("_", " ")
+    what = {"purchase": "an order", "clv": "spend"}.get(task.split("_", maxsplit=1)[0])
+    return f"{what} within {days_of(task)} days" if what else task.replace("_", " ")
 
 
 def curve_figure(frame: pd.DataFrame, curve: str) -> Any:
@@ -56,4 +57,18 @@ def curve_figure(frame: pd.DataFrame, curve: str) -> Any:
         )  # fmt: skip
     figure.update_xaxes(title=across, tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title=up, tickformat=".0%", range=[0, 1.02])
+    return figure
+
+
+def decile_figure(frame: pd.DataFrame, unit: str) -> Any:
+    """What a model expected of each tenth of customers (x) beside what they spent (y), the most valuable first."""
+    figure = go.Figure()
+    tenths = [str(place) for place in range(1, len(frame) + 1)]
+    for column, name, colour in (("x", "expected", ACCENT), ("y", "spent", MUTED)):
+        figure.add_bar(
+            x=tenths, y=frame[column], name=name, marker={"color": colour},
+            hovertemplate=f"%{{y:,.0f}} {unit} {name} a customer<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title="tenth of customers, most expected of first", type="category")
+    figure.update_yaxes(title=f"a customer [{unit}]")
     return figure

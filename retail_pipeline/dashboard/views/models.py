@@ -8,13 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from retail_pipeline.dashboard.curves import curve_figure, task_title
+from retail_pipeline.dashboard.curves import curve_figure, decile_figure, task_title
 from retail_pipeline.dashboard.drawing import View, plain, say_unapplied
 from retail_pipeline.dashboard.palette import ACCENT, GREEN, MUTED, ORANGE, RED
 from retail_pipeline.home import Home
 
 METRICS = "models.metrics"
-LESS_IS_BETTER = {"brier", "log_loss", "ece", "mae", "rmse"}
+LESS_IS_BETTER = {"brier", "log_loss", "ece", "mae", "rmse", "rmse_capped", "decile_error", "width_95"}
 COUNTS = {"threshold", "true_positives", "false_negatives", "false_positives", "true_negatives", "base_rate"}
 DRIFT_LOOK, DRIFT_ALARM = 0.1, 0.25
 """Stability indices from which a feature is worth a look, and has moved."""
@@ -40,7 +40,10 @@ def show(view: View) -> None:
         _measures(view, task)
         left, right = st.columns(2)
         with left:
-            _curve(view, task, "reliability", "Calibration")
+            if task.startswith("clv_"):
+                _deciles(view, task)
+            else:
+                _curve(view, task, "reliability", "Calibration")
         with right:
             _curve(view, task, "gain", "Gain")
         left, right = st.columns(2)
@@ -63,7 +66,7 @@ def _measures(view: View, task: str) -> None:
     if not measures:
         st.info("Nothing is measured on a test cut-off.", icon="ℹ️")
         return
-    start = measures.index("roc_auc") if "roc_auc" in measures else 0
+    start = next((measures.index(name) for name in ("roc_auc", "r2") if name in measures), 0)
     measure = st.selectbox(
         "Measure", measures, index=start, format_func=lambda name: name.replace("_", " "), key="measure"
     )
@@ -107,6 +110,21 @@ def _curve(view: View, task: str, curve: str, title: str) -> None:
     view.chart(
         title, frame, lambda rows: curve_figure(rows, curve), ("models.curves",), height=400,
         says=f"{says} Thick serves.",
+        empty="There is no such curve for this prediction.",
+    )  # fmt: skip
+
+
+def _deciles(view: View, task: str) -> None:
+    if view.lacks("models.curves"):
+        return
+    frame = view.snapshot.frame(
+        "select x, y, customers, model, cutoff from models.curves where task = $task and curve = 'deciles' "
+        "and is_champion order by x desc",
+        task=task,
+    )
+    view.chart(
+        "Calibration", frame, lambda rows: decile_figure(rows, view.money_unit), ("models.curves",), height=400,
+        says="What the model that serves expected of each tenth of customers, and what they spent.",
         empty="There is no such curve for this prediction.",
     )  # fmt: skip
 

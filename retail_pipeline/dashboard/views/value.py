@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from retail_pipeline.dashboard.contacting import Contacted, best_point, contacted_customers
-from retail_pipeline.dashboard.curves import curve_figure, days_of, task_title
+from retail_pipeline.dashboard.curves import curve_figure, days_of, decile_figure, task_title
 from retail_pipeline.dashboard.drawing import View, metric, say_unapplied
 from retail_pipeline.dashboard.palette import ACCENT, GREEN, MUTED, ORANGE, RED, SEQUENTIAL
 from retail_pipeline.dashboard.ways import open_customer
@@ -20,6 +20,10 @@ VALUES, RISKS = "customers.lifetime_value", "customers.churn_risk"
 BANDS = {"low": GREEN, "medium": ORANGE, "high": RED}
 SHOWN_REASONS = 12
 EARLY_WARNING = "decisions.early_warning"
+REASON = (
+    "select reason from models.champions where starts_with(task, 'purchase_') order by is_churn_horizon desc limit 1"
+)
+SHOWN_MEASURES = ("r2", "mae", "rmse", "spearman", "gini", "total_bias", "top_decile_gain", "coverage_95")
 
 
 def show(view: View) -> None:
@@ -148,7 +152,7 @@ def _risk(view: View) -> None:
         **bound,
     )
     if bands.empty:
-        reason = view.snapshot.value("select reason from models.champions order by is_churn_horizon desc limit 1")
+        reason = view.snapshot.value(REASON)
         st.info(f"No risk is worked out. {reason or 'Run retail train.'}", icon="ℹ️")
         return
     days = int(bands["horizon_days"][0])
@@ -233,13 +237,13 @@ def _warnings(view: View) -> None:
 
 def _models(view: View) -> None:
     champions = view.snapshot.frame(
-        "select task, model, horizon_days from models.champions where model is not null order by "
-        "is_churn_horizon desc, 3"
+        "select task, model, horizon_days from models.champions where model is not null "
+        "and starts_with(task, 'purchase_') order by is_churn_horizon desc, horizon_days"
     )
     st.subheader("How right the predictions were")
     _predicted(view)
     if champions.empty:
-        reason = view.snapshot.value("select reason from models.champions limit 1")
+        reason = view.snapshot.value(REASON)
         st.info(f"No model of the next order serves. {reason or ''}", icon="ℹ️")
         return
     task = st.selectbox(
@@ -265,15 +269,35 @@ def _models(view: View) -> None:
 
 
 def _predicted(view: View) -> None:
-    """Value predicted against what came, where the models have been judged on a holdout."""
-    frame = view.snapshot.frame(
-        "select task, model, metric, value, lower, upper, n, is_champion, is_baseline, cutoff from models.metrics "
-        "where starts_with(task, 'clv_') and split = 'test' order by task, metric, is_champion desc, model"
+    """Spend expected against what came, where models could be judged on days that they had not seen."""
+    tasks = view.snapshot.frame(
+        "select task, model from models.champions where model is not null and starts_with(task, 'clv_') "
+        "order by horizon_days desc"
     )
-    if len(frame):
+    if tasks.empty:
+        return
+    task = st.selectbox("Spend", tasks["task"].tolist(), format_func=task_title, key="spend-task", bind="query-params")
+    left, right = st.columns(2)
+    deciles = view.snapshot.frame(
+        "select x, y, customers, model, cutoff from models.curves where task = $task and curve = 'deciles' "
+        "and is_champion order by x desc",
+        task=task,
+    )
+    with left:
+        view.chart(
+            "Expected against spent", deciles, partial(decile_figure, unit=view.money_unit), ("models.curves",),
+            says="By tenths of the customers of the test cut-off, by the model that serves.", height=400,
+        )  # fmt: skip
+    frame = view.snapshot.frame(
+        "select model, metric, value, lower, upper, n, is_champion, is_baseline, cutoff from models.metrics "
+        "where task = $task and split = 'test' and list_contains($measures, metric) "
+        "order by metric, is_champion desc, is_baseline desc, model",
+        task=task, measures=list(SHOWN_MEASURES),
+    )  # fmt: skip
+    with right:
         view.table(
-            "Lifetime value against what came", frame, ("models.metrics",),
-            says="On days that the models had not seen, beside baselines.",
+            "Models of spend beside their baselines", frame, ("models.metrics",),
+            says="On days that no model had seen, with 95 % intervals.",
         )  # fmt: skip
 
 
