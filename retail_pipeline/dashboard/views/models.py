@@ -134,7 +134,8 @@ def _importance(view: View, task: str) -> None:
         return
     frame = view.snapshot.frame(
         "select feature, method, value, model, cutoff from models.feature_importance where task = $task "
-        "and method = 'shap' order by value desc, feature",
+        "and method = (select max(method) from models.feature_importance where task = $task) "
+        "order by value desc, feature",
         task=task,
     )
 
