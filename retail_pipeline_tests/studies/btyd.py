@@ -135,11 +135,11 @@ def million(customers: int) -> None:
             "  discounted orders, of different customers",
             lambda fitted=fitted: fitted.model.discounted_orders(0.0003, data.x, data.t_x, data.T),
         )
-    # a range for each customer's value, on a part of them: it takes as long for each
-    (rows, spend) = slice(0, customers, 10), GammaGamma(tier.p, tier.q, tier.gamma)
-    some = Histories(x[rows].astype(np.int64), t_x[rows], total[rows], np.where(x[rows] > 0, 30.0, 0.0))
-    model = BgNbd(tier.r, tier.alpha, tier.a, tier.b)
-    _timed(f"outlook for 90 days of {len(some.x):,} customers", lambda: outlook(model, spend, some, 90))
+    worth = np.where(x > 0, np.random.default_rng(2).gamma(4, 10, customers), 0.0)
+    everyone = Histories(x.astype(np.int64), t_x, total, worth)
+    spend, model = GammaGamma(tier.p, tier.q, tier.gamma), BgNbd(tier.r, tier.alpha, tier.a, tier.b)
+    _timed("outlook for 90 days, with ranges", lambda: outlook(model, spend, everyone, 90))
+    _timed("outlook for 90 days, without", lambda: outlook(model, spend, everyone, 90, ranges=False))
     print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 
 

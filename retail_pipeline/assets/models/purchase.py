@@ -97,13 +97,17 @@ def _frame(table: FrameTable, rows: Sequence[Mapping[str, Any]]) -> "pd.DataFram
 
 
 def _tell_metrics(warehouse: Warehouse) -> Mapping[str, Any]:
-    """ROC and reliability curves of each task on the test cut-off; of spend, what tenths of customers brought."""
+    """ROC and reliability curves of each task on the test cut-off.
+
+    Of spend, what tenths of customers brought against what the champion and the baselines expected of them.
+    """
     told = {}
     for task in served(warehouse):
         for curve in PICTURED:
             lines: dict[str, list[tuple[float, float]]] = {}
             for point in task.told["curves"]:
-                if point["curve"] == curve:
+                is_drawn = curve != "deciles" or point["model"] in (task.champion, *BASELINES)
+                if point["curve"] == curve and is_drawn:
                     lines.setdefault(point["model"], []).append((point["x"], point["y"]))
             if not lines:
                 continue
