@@ -229,16 +229,16 @@ TABLE = FrameTable(
     name=EARLY_WARNING,
     row="a valuable customer whose risk of not buying again rose, with why, what is at stake and what to do",
     about="Both risks are of the one model that serves (models.champions), as of as_of and as of the day "
-    "early_warning.days_before earlier, of what was known on each: the rise is the customer's, not the model's. "
-    "The time to come is that in which whoever orders nothing counts as gone, or early_warning.horizon_days. "
-    "Valuable are the early_warning.top_share of customers by historic value, equal ones alike; who came within "
-    "the month has no earlier risk, and who was dormant before (lifecycle_stage) is not warned of. Listed are the "
-    "early_warning.customers with most at stake, of those whose risk rose by early_warning.least_rise. Reasons "
-    "are the exact SHAP values of today less those of the day before. Actions are by rule, the first that holds: "
-    "wait, where it may be the season; call, the early_warning.calls with most at stake; ask about returns; a "
-    "second-order offer; a replenishment reminder for regulars who are a little late; else a win-back offer. They "
-    "are the trade's rules of thumb: that one helps has to be tried. Empty without a model; the materialisation "
-    "says why.",
+    "early_warning.days_before earlier, of what was known on each, at the level of as_of: the rise is the customer's, "
+    "not the model's or the season's. The time to come is that in which whoever orders nothing counts as gone, or "
+    "early_warning.horizon_days. Valuable are the early_warning.top_share of customers by historic value, equal ones "
+    "alike; who came within the month has no earlier risk, and who was dormant before (lifecycle_stage) is not warned "
+    "of. Listed are the early_warning.customers with most at stake, of those whose risk rose by "
+    "early_warning.least_rise. Reasons are the exact SHAP values of today less those of the day before. Actions are "
+    "by rule, the first that holds: wait, where it may be the season; call, the early_warning.calls with most at "
+    "stake; ask about returns; a second-order offer; a replenishment reminder for regulars who are a little late; "
+    "else a win-back offer. They are the trade's rules of thumb: that one helps has to be tried. Empty without a "
+    "model; the materialisation says why.",
     key=("customer_id",),
     columns={
         "rank": ("bigint", "1 for the most at stake"),
