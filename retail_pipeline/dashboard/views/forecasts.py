@@ -17,6 +17,7 @@ FREQUENCIES = ("month", "week", "day")
 SHOWN_HISTORY = {"day": 120, "week": 78, "month": 36}
 SCENARIO_COLOURS = {"conservative": ORANGE, "moderate": ACCENT, "aggressive": GREEN}
 WHOLE_SHOP = "total"
+MONTHS = {"dtick": "M1", "tickformat": "%b %Y"}
 
 
 def show(view: View) -> None:
@@ -107,7 +108,7 @@ def _why(view: View, series: str, frequency: str) -> None:
         series=series, frequency=frequency,
     )  # fmt: skip
     for row in rows.to_dict("records"):
-        st.caption(plain(f"{str(row['model']).replace('_', ' ')} serves: {row['reason']}. {row['season']}."))
+        st.caption(plain(f"{str(row['model']).replace('_', ' ')} serves: {row['reason']}; {row['season']}."))
 
 
 def _levers(view: View) -> None:
@@ -124,11 +125,13 @@ def _levers(view: View) -> None:
             lambda sql: view.snapshot.frame(sql).to_dict("records"),
             retention=retention, order_value=order_value, traffic=traffic,
         )  # fmt: skip
-        st.markdown(plain(found.text))
+        if retention or order_value or traffic:
+            st.markdown(plain(found.text))
         figure = go.Figure()
         for line, name, colour in ((found.expected, "forecast", MUTED), (found.value, "with your levers", ORANGE)):
             figure.add_scatter(x=found.months, y=line, name=name, mode="lines+markers", line={"color": colour})
         figure.update_yaxes(title=f"net sales [{view.money_unit}]", rangemode="tozero")
+        figure.update_xaxes(**MONTHS)
         view.figure("What if", figure, "The forecast, and the same under your levers.", 280)
 
 
@@ -136,7 +139,7 @@ def _backtest(view: View, series: str, frequency: str) -> None:
     if not view.snapshot.has(BACKTEST):
         return
     frame = view.snapshot.frame(
-        f"select model, metric, value, folds from {BACKTEST} where series = $series and frequency = $frequency "
+        f"select * exclude (series, frequency) from {BACKTEST} where series = $series and frequency = $frequency "
         "and value is not null order by metric, value, model",
         series=series, frequency=frequency,
     )  # fmt: skip
@@ -150,7 +153,8 @@ def _backtest(view: View, series: str, frequency: str) -> None:
     def draw(rows: pd.DataFrame) -> Any:
         figure = go.Figure(
             go.Bar(
-                x=rows["value"], y=rows["model"].str.replace("_", " "), orientation="h", marker_color=ACCENT,
+                x=rows["value"], y=rows["model"].str.replace("_", " "), orientation="h",
+                marker_color=[_role_colour(row) for row in rows.to_dict("records")],
                 hovertemplate="%{y}: %{x:.3f}<extra></extra>",
             )
         )  # fmt: skip
@@ -160,8 +164,12 @@ def _backtest(view: View, series: str, frequency: str) -> None:
 
     view.chart(
         "How right forecasts were", frame[frame["metric"] == measure], draw, (BACKTEST,),
-        says="Models on days that they had not seen, forecast from earlier ones.",
+        says="On days that models had not seen, forecast from earlier ones; blue serves, orange is the baseline.",
     )  # fmt: skip
+
+
+def _role_colour(row: dict[str, Any]) -> str:
+    return ACCENT if row.get("is_champion") else ORANGE if row.get("is_baseline") else MUTED
 
 
 def _scenarios(view: View) -> None:
@@ -176,6 +184,7 @@ def _scenarios(view: View) -> None:
                 hovertemplate="%{x|%d %b %Y}: %{y:,.0f}<extra>%{fullData.name}</extra>",
             )  # fmt: skip
         figure.update_yaxes(title=f"net sales [{view.money_unit}]", rangemode="tozero")
+        figure.update_xaxes(**MONTHS)
         return figure
 
     view.chart(

@@ -8,6 +8,7 @@ import streamlit as st
 
 from retail_pipeline.dashboard.drawing import View, metric, say_unapplied
 from retail_pipeline.dashboard.palette import ACCENT, GREEN, MUTED, ORANGE, RED, SEQUENTIAL, SERIES
+from retail_pipeline.dashboard.snapshot import MOST_ROWS
 from retail_pipeline.dashboard.ways import open_customer
 from retail_pipeline.reports.words import percent
 
@@ -39,6 +40,7 @@ LIST = """
     left join customers.segment_actions as actions on chosen.segment = actions.segment
     where chosen.segment = $listed
     order by chosen.monetary desc, chosen.customer_id
+    limit $most
 """
 
 
@@ -278,7 +280,7 @@ def _list(view: View, segments: list[str]) -> None:
     start = segments.index("At Risk") if "At Risk" in segments else 0
     listed = st.selectbox("Segment of the list", segments, index=start, key="rfm-list", bind="query-params")
     chosen, bound = view.filters.customers()
-    frame = view.snapshot.frame(f"with chosen as ({chosen}) {LIST}", **bound, listed=listed)
+    frame = view.snapshot.frame(f"with chosen as ({chosen}) {LIST}", **bound, listed=listed, most=MOST_ROWS)
     action = view.snapshot.frame(
         "select action, why, channel from customers.segment_actions where segment = $listed", listed=listed
     )

@@ -74,18 +74,21 @@ def _colour(cluster: int) -> str:
 def _map(view: View, feature_set: str, algorithm: str, profiles: pd.DataFrame) -> None:
     chosen, bound = view.filters.customers()
     frame = view.snapshot.frame(
-        f"with chosen as ({chosen}) select map.customer_id, map.x, map.y, clusters.cluster, clusters.persona "
+        f"with chosen as ({chosen}) select map.customer_id, map.x, map.y, clusters.cluster, clusters.persona, "
+        "count(*) over () as of_all "
         f"from customers.cluster_map as map join {CLUSTERS} as clusters "
         "on map.customer_id = clusters.customer_id and map.feature_set = clusters.feature_set "
         "join chosen on map.customer_id = chosen.customer_id "
-        "where map.feature_set = $set and clusters.algorithm = $algorithm order by md5(map.customer_id)",
+        "where map.feature_set = $set and clusters.algorithm = $algorithm "
+        f"order by md5(map.customer_id) limit {SHOWN_CUSTOMERS}",
         **bound, set=feature_set, algorithm=algorithm,
     )  # fmt: skip
     names = _names(profiles)
+    of_all = int(frame.pop("of_all").iloc[0]) if len(frame) else 0
 
     def draw(frame: pd.DataFrame) -> Any:
         figure = go.Figure()
-        for cluster, rows in frame.head(SHOWN_CUSTOMERS).groupby("cluster"):
+        for cluster, rows in frame.groupby("cluster"):
             figure.add_scattergl(
                 x=rows["x"], y=rows["y"], mode="markers", name=names.get(int(cluster), str(cluster)),
                 marker={"size": 5, "opacity": 0.6, "color": _colour(int(cluster))}, text=rows["customer_id"],
@@ -95,10 +98,9 @@ def _map(view: View, feature_set: str, algorithm: str, profiles: pd.DataFrame) -
         figure.update_yaxes(title="second [sd]")
         return figure
 
-    shown = min(len(frame), SHOWN_CUSTOMERS)
     view.chart(
         "Map of customers", frame, draw, ("customers.cluster_map", CLUSTERS), height=460,
-        says=f"Near ones are alike. {shown:,} of {len(frame):,} customers are drawn, colours are clusters.",
+        says=f"Near ones are alike. {len(frame):,} of {of_all:,} customers are drawn, colours are clusters.",
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from retail_pipeline.settings import load_settings
 VALUES, RISKS = "customers.lifetime_value", "customers.churn_risk"
 BANDS = {"low": GREEN, "medium": ORANGE, "high": RED}
 SHOWN_REASONS = 12
+MOST_WARNINGS = 20_000
 EARLY_WARNING = "decisions.early_warning"
 REASON = (
     "select reason from models.champions where starts_with(task, 'purchase_') order by is_churn_horizon desc limit 1"
@@ -221,7 +222,7 @@ def _warnings(view: View) -> None:
             f"from chosen join {RISKS} as risks on chosen.customer_id = risks.customer_id and risks.is_churn_horizon "
             f"join {VALUES} as worth on chosen.customer_id = worth.customer_id and worth.horizon_days = "
             f"(select max(horizon_days) from {VALUES}) where risks.risk_band <> 'low' "
-            "order by worth.expected_value desc, chosen.customer_id",
+            f"order by worth.expected_value desc, chosen.customer_id limit {MOST_WARNINGS}",
             **bound,
         )
         tables = (RISKS, VALUES)
