@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from retail_pipeline.analytics.forecasting import reconciliation
-from retail_pipeline.analytics.forecasting.backtest import level
+from retail_pipeline.analytics.forecasting.backtest import error_scale, level
 from retail_pipeline.analytics.forecasting.candidates import BASELINE, forecasts, needed
 from retail_pipeline.analytics.forecasting.conformal import half_widths
 from retail_pipeline.analytics.forecasting.reconciliation import reconcile
@@ -78,8 +78,8 @@ def serve(one: ShopSeries, told: Told | None, *, baseline: bool = False) -> Serv
         return None
     is_scored = told is not None and wanted == told.choice.model
     scores = told.scores if told is not None and is_scored else np.empty((0, one.horizon))
-    is_open = past.trading[past.n :] > 0
-    widths, conformal = half_widths(scores, np.isfinite(scores), level(one.values, one.year), forecast.sd, is_open)
+    is_open, scale = past.trading[past.n :] > 0, error_scale(forecast.mean, level(one.values, one.year))
+    widths, conformal = half_widths(scores, np.isfinite(scores), scale, forecast.sd, is_open)
     return Served(wanted, forecast.mean, widths, np.where(is_open, np.where(conformal, CONFORMAL, OWN), CALENDAR))
 
 
