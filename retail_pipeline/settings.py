@@ -678,7 +678,7 @@ class ForecastSettings(_Section):
 
     horizon_months: int = Field(3, ge=1, le=24, description="how far ahead to forecast [months]")
     members: int = Field(
-        4, ge=0, le=50, description="countries, channels and categories with forecasts of their own; the rest together"
+        3, ge=0, le=50, description="countries, channels and categories with forecasts of their own; the rest together"
     )
     origins: int = Field(
         39, ge=4, le=500, description="models are tried from so many earlier days at most, the latest [origins]"

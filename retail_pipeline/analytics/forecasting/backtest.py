@@ -86,8 +86,8 @@ class Backtest:
         return np.asarray(self.mean[model] - self.actual)
 
     def scores(self, model: str) -> Floats:
-        """Errors by the level of the series at their origin [origins, horizon]."""
-        return np.asarray(self.errors(model) / self.levels[:, None])
+        """Errors by their scale [origins, horizon]."""
+        return np.asarray(self.errors(model) / error_scale(self.mean[model], self.levels[:, None]))
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,14 @@ def level(values: Floats, year: int) -> float:
     return size if size > 0 else 1.0
 
 
+def error_scale(mean: Floats, level_: Floats | float) -> Floats:
+    """What errors are measured by to be comparable: the size of what is expected, but half of the level at least.
+
+    In a peak errors are larger than in a trough, and this year's larger than those of a smaller shop last year.
+    """
+    return np.asarray(np.maximum(np.abs(mean), np.asarray(level_) / 2))
+
+
 def choose(found: Backtest | None, tuned: Mapping[str, Tuning]) -> Choice:
     """The model of the lowest MASE at the split, if it is no worse than the seasonal naive later too; else that one."""
     if found is None or BASELINE not in found.mean:
@@ -196,7 +204,12 @@ def interval_widths(found: Backtest, model: str, levels: Sequence[float] = LEVEL
     for row, origin in enumerate(found.origins):
         known = np.isfinite(scores[:row]) & (ends[:row] < origin)
         widths[:, row], conformal[:, row] = half_widths(
-            scores[:row], known, found.levels[row], found.sd[model][row], found.is_open[row], levels
+            scores[:row],
+            known,
+            error_scale(found.mean[model][row], found.levels[row]),
+            found.sd[model][row],
+            found.is_open[row],
+            levels,
         )
     return widths, conformal
 

@@ -44,7 +44,7 @@ def half_width(errors: ArrayLike, level: float) -> float | None:
 def half_widths(
     errors: Floats,
     known: Flags,
-    level_of_series: float,
+    scale: Floats,
     sd: Floats,
     is_open: Flags,
     levels: Sequence[float] = LEVELS,
@@ -57,11 +57,11 @@ def half_widths(
     Parameters
     ----------
     errors
-        Of earlier origins, each by the level of its series then [origins, horizon].
+        Of earlier origins, each by its scale then [origins, horizon].
     known
         Which of them are known by now [origins, horizon].
-    level_of_series
-        The level of the series now.
+    scale
+        That of errors now [horizon].
     sd
         The model's own standard deviations [horizon].
     is_open
@@ -82,7 +82,7 @@ def half_widths(
         conformal[row] = enough
         widths[row] = own * widened * is_open
         if enough.any():
-            found = sizes[place[enough] - 1, np.flatnonzero(enough)] * level_of_series
+            found = sizes[place[enough] - 1, np.flatnonzero(enough)] * scale[enough]
             widths[row, enough] = found
             more = np.divide(found, own[enough], out=np.ones(len(found)), where=own[enough] > 0)
             widened[enough] = np.maximum(more, 1.0)

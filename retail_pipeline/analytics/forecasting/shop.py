@@ -17,6 +17,8 @@ LEAST_PERIODS: Mapping[str, int] = {DAY: 8, WEEK: 13, MONTH: 6}
 """Periods before the first origin where no yearly season is told (of days, weeks of them)."""
 WANTED_ORIGINS: Mapping[str, int] = {DAY: 26, WEEK: 26, MONTH: 9}
 """Origins that must be left over for models to have a whole year, or two, before the first."""
+MOST_YEARS: Mapping[str, int] = {DAY: 3, WEEK: 8, MONTH: 20}
+"""Years of the past that models see: what is older says little, and takes long."""
 DIGITS = 4
 """Of money: sums of floats are rounded to what it is kept in."""
 
@@ -50,12 +52,12 @@ class ShopSeries:
         return bool((self.values >= 0).all())
 
     def past(self, origin: int) -> Past:
-        """What was known at an origin."""
-        until = origin + self.horizon
+        """What was known at an origin, of the latest years."""
+        seen = slice(max(origin - MOST_YEARS[self.frequency] * self.year, 0), origin + self.horizon)
         trading, holidays = self.calendar.weights(self.grid, origin)
-        calendar = self.calendar.calendar(self.grid)[:until]
-        values = self.values[:origin]
-        return Past(values, trading[:until], holidays[:until], calendar, self.season, self.year, self.years_known)
+        calendar = self.calendar.calendar(self.grid)[seen]
+        values = self.values[seen.start : origin]
+        return Past(values, trading[seen], holidays[seen], calendar, self.season, self.year, self.years_known)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from retail_pipeline.analytics.forecasting import reconciliation
-from retail_pipeline.analytics.forecasting.backtest import level
+from retail_pipeline.analytics.forecasting.backtest import error_scale, level
 from retail_pipeline.analytics.forecasting.candidates import BASELINE, forecasts, needed
 from retail_pipeline.analytics.forecasting.conformal import half_widths
 from retail_pipeline.analytics.forecasting.reconciliation import reconcile
@@ -78,12 +78,12 @@ def serve(one: ShopSeries, told: Told | None, *, baseline: bool = False) -> Serv
         return None
     is_scored = told is not None and wanted == told.choice.model
     scores = told.scores if told is not None and is_scored else np.empty((0, one.horizon))
-    is_open = past.trading[past.n :] > 0
-    widths, conformal = half_widths(scores, np.isfinite(scores), level(one.values, one.year), forecast.sd, is_open)
+    is_open, scale = past.trading[past.n :] > 0, error_scale(forecast.mean, level(one.values, one.year))
+    widths, conformal = half_widths(scores, np.isfinite(scores), scale, forecast.sd, is_open)
     return Served(wanted, forecast.mean, widths, np.where(is_open, np.where(conformal, CONFORMAL, OWN), CALENDAR))
 
 
-def forecast_all(read: ReadShop, chosen: Chosen, all_of: Sequence[ShopSeries]) -> dict[tuple[str, str], Served]:
+def forecast_all(chosen: Chosen, all_of: Sequence[ShopSeries]) -> dict[tuple[str, str], Served]:
     """The champion's forecasts of net sales by series and frequency, made to add up."""
     import numpy as np
 
@@ -113,23 +113,25 @@ def _variance(told: Told | None, served: Served) -> float:
 
 def _make(warehouse: Warehouse) -> "pd.DataFrame":
     import pandas as pd
+    from threadpoolctl import threadpool_limits
 
     chosen = choice_told(warehouse)
     read = read_shop(warehouse, chosen.members) if chosen else None
     if chosen is None or read is None:
         return pd.DataFrame({name: pd.Series(dtype="object") for name in TABLE.columns})
     all_of = [one for one in all_series(read, warehouse.settings) if one.name not in COUNTED]
-    served = forecast_all(read, chosen, all_of)
     parts: list[pd.DataFrame] = []
-    for one in all_of:
-        parts.append(_history(one, read))
-        champion = served.get((one.name, one.frequency))
-        if champion is None:
-            continue
-        parts.append(_future(one, champion, is_champion=True))
-        other = serve(one, chosen.of(one.name, one.frequency), baseline=True)
-        if other is not None and other.model != champion.model:
-            parts.append(_future(one, other, is_champion=False))
+    with threadpool_limits(limits=1, user_api="blas"):  # sums in one order, however many cores there are
+        served = forecast_all(chosen, all_of)
+        for one in all_of:
+            parts.append(_history(one, read))
+            champion = served.get((one.name, one.frequency))
+            if champion is None:
+                continue
+            parts.append(_future(one, champion, is_champion=True))
+            other = serve(one, chosen.of(one.name, one.frequency), baseline=True)
+            if other is not None and other.model != champion.model:
+                parts.append(_future(one, other, is_champion=False))
     return pd.concat(parts, ignore_index=True)[list(TABLE.columns)].astype(NOT_OF_HISTORY)
 
 

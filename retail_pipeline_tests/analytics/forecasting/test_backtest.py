@@ -141,7 +141,7 @@ def test_half_widths_take_the_models_own_where_errors_are_too_few() -> None:
     known = np.ones((20, 2), dtype=bool)
     known[5:, 1] = False  # five at the second horizon: enough for 80 %, too few for 95 %
     open_ = np.array([True, True])
-    widths, conformal = half_widths(errors, known, 10.0, np.array([1.0, 1.0]), open_)
+    widths, conformal = half_widths(errors, known, np.full(2, 10.0), np.array([1.0, 1.0]), open_)
     assert conformal.tolist() == [[True, True], [True, False]]
     assert widths[:, 0] == pytest.approx([17.0, 20.0])  # the 17th and 20th of 20
     assert widths[0, 1] == pytest.approx(5.0)
@@ -155,7 +155,7 @@ def test_a_higher_level_is_never_narrower_and_a_closed_shop_is_certain() -> None
         errors = rng.standard_t(2, (rng.integers(0, 30), 4))
         known = rng.random(errors.shape) < 0.8
         open_ = np.array([True, True, False, True])
-        widths, conformal = half_widths(errors, known, 3.0, rng.gamma(1, 1, 4), open_)
+        widths, conformal = half_widths(errors, known, np.full(4, 3.0), rng.gamma(1, 1, 4), open_)
         assert (widths[1] >= widths[0]).all()
         assert (widths[:, 2] == 0).all()
         assert not conformal[:, 2].any()

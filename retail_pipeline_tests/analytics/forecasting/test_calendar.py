@@ -113,6 +113,16 @@ def test_values_of_periods_are_the_sums_of_their_days() -> None:
             assert value == pytest.approx(by_day[first : last[one.frequency]].sum(), abs=1e-4)
 
 
+def test_models_see_the_latest_years_alone() -> None:
+    values = np.arange(1.0, 5 * 365 + 1)
+    (by_day,) = [one for one in shop_of(values).series(3, 4) if one.frequency == "day"]
+    past = by_day.past(1_500)
+    assert past.n == 3 * 364
+    assert past.values[-1] == 1_500.0
+    assert past.horizon == by_day.horizon
+    assert past.calendar[past.n, 0] == by_day.grid.periods[1_500].dayofweek
+
+
 def test_a_yearly_season_asks_for_two_years_and_models_of_it_for_origins_after_them() -> None:
     assert plan_of("month", 23, 1, 3, 40)[1] == 0
     assert plan_of("month", 24, 1, 3, 40) == (Plan(13, 1, 40, 3), 1)
