@@ -158,24 +158,18 @@ def _fit(part: Part, asked: Sequence[Candidate]) -> list[tuple[Candidate, Shape]
 
 def fit_width(part: Part, level: Array) -> Width:
     """The width of the least pinball loss, found by one number at a time."""
-    best, least = Width(), np.inf
+    losses: dict[Width, float] = {}
+    best = Width()
     for _ in range(2):
         before = best
-        tried = [Width(best.noise, drift) for drift in DRIFTS]
-        best, least = _narrowest(part, level, tried, best, least)
-        tried = [Width(noise, best.drift) for noise in NOISES]
-        best, least = _narrowest(part, level, tried, best, least)
+        for noises, drifts in (((best.noise,), DRIFTS), (NOISES, ())):
+            for width in [Width(noise, drift) for noise in noises for drift in drifts or (best.drift,)]:
+                if width not in losses:
+                    losses[width] = _mean(Outcome.of(part, level, Shape(width)).pinball)
+            best = min(losses, key=lambda width: losses[width])
         if best == before:
             break
     return best
-
-
-def _narrowest(part: Part, level: Array, tried: Sequence[Width], best: Width, least: float) -> tuple[Width, float]:
-    for width in tried:
-        loss = _mean(Outcome.of(part, level, Shape(width)).pinball)
-        if loss < least:
-            best, least = width, loss
-    return best, least
 
 
 def _enter(windows: Sequence[Window], kind: str, fitted: Sequence[tuple[Candidate, Shape]]) -> list[Entrant]:

@@ -18,7 +18,7 @@ columns:
   largest_order: units that the largest order of the week took, less what was soon cancelled of it [units]
   orders: orders with the product of which something is left [orders]
   revenue: value of what was demanded, after discount, 0 if there is no rate [reporting currency]
-  unit_price: what a unit cost in the middle order of the week, null if there is no rate [reporting currency]
+  unit_price: what a unit cost in the middle order of the week (the mean of two), null if there is no rate [reporting currency]
 */
 with undone as (
     select
@@ -60,39 +60,29 @@ by_order as (
         sum(quantity) as quantity,
         sum(undone) as undone,
         sum(undone_at_once) as undone_at_once,
-        sum(amount) as amount
+        cast(sum(amount) as double) / cast(sum(quantity) as double) as unit_price
     from lines
     group by product_id, week, order_id
-),
-
-priced as (
-    select
-        *,
-        cast(amount as double) / cast(quantity as double) as unit_price,
-        row_number() over (
-            partition by product_id, week
-            order by cast(amount as double) / cast(quantity as double), order_id
-        ) as place,
-        count(*) over (partition by product_id, week) as of_orders
-    from by_order
 )
 
 select
-    priced.product_id,
-    priced.week,
-    bool_or(weeks.is_partial or coalesce(priced.week + 7 > $as_of, false)) as is_partial,
-    cast(sum(priced.quantity) as decimal(18, 4)) as units_sold,
-    cast(sum(priced.undone) as decimal(18, 4)) as units_undone,
-    cast(sum(priced.undone_at_once) as decimal(18, 4)) as units_undone_at_once,
-    cast(sum(priced.quantity - priced.undone) as decimal(18, 4)) as demand,
-    cast(max(priced.quantity - priced.undone) as decimal(18, 4)) as largest_order,
-    cast(sum(case when priced.quantity > priced.undone then 1 else 0 end) as bigint) as orders,
+    by_order.product_id,
+    by_order.week,
+    bool_or(weeks.is_partial or coalesce(by_order.week + 7 > $as_of, false)) as is_partial,
+    cast(sum(by_order.quantity) as decimal(18, 4)) as units_sold,
+    cast(sum(by_order.undone) as decimal(18, 4)) as units_undone,
+    cast(sum(by_order.undone_at_once) as decimal(18, 4)) as units_undone_at_once,
+    cast(sum(by_order.quantity - by_order.undone) as decimal(18, 4)) as demand,
+    cast(max(by_order.quantity - by_order.undone) as decimal(18, 4)) as largest_order,
+    cast(sum(case when by_order.quantity > by_order.undone then 1 else 0 end) as bigint) as orders,
     cast(
         sum(
-            coalesce(cast(priced.unit_price * cast(priced.quantity - priced.undone as double) as decimal(18, 4)), 0)
+            coalesce(
+                cast(by_order.unit_price * cast(by_order.quantity - by_order.undone as double) as decimal(18, 4)), 0
+            )
         ) as decimal(18, 4)
     ) as revenue,
-    max(case when 2 * priced.place in (priced.of_orders, priced.of_orders + 1) then priced.unit_price end) as unit_price
-from priced
-join sales.weekly as weeks on priced.week = weeks.week
-group by priced.product_id, priced.week
+    median(by_order.unit_price) as unit_price
+from by_order
+join sales.weekly as weeks on by_order.week = weeks.week
+group by by_order.product_id, by_order.week

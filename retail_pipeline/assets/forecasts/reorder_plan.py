@@ -117,7 +117,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
         plan.order_quantity <= 0, NOTHING, np.where(np.isnan(now), WAIT, np.where(now > 0, ORDER, ENOUGH))
     )
     frame["advice"] = _advice(frame, found)
-    frame["assumptions"] = _assumptions(asked, found, numbers, terms, abc, basis)
+    frame["assumptions"] = _assumptions(asked, found, numbers, terms, abc, basis, with_prices=chosen.with_prices)
     frame["saved_model"] = chosen.id
     return frame[list(TABLE.columns)]
 
@@ -178,11 +178,13 @@ def _assumptions(
     terms: Terms,
     abc: Array,
     basis: Array,
+    *,
+    with_prices: bool,
 ) -> list[str]:
     """What each row rests on, in words."""
     common = (
-        f"stock is looked at every {asked.review_days:g} days; lead times are kept; demand goes on as of late, without "
-        "season or promotion; weeks out of stock count as weeks without demand"
+        f"stock is looked at every {asked.review_days:g} days; lead times are kept; weeks out of stock count as weeks "
+        "without demand"
     )
     serving = found.serving
     service = dict(zip(CLASSES, asked.service_levels, strict=True))
@@ -198,7 +200,7 @@ def _assumptions(
         parts = [
             f"lead time {days:g} days, {'by reorder.stock_file' if is_given else 'by reorder.lead_time_days'}",
             f"stock lasts until the next delivery in {service[abc[place]]:.1%} of cases, as for class {abc[place]}",
-            f"{kind} demand by {serving[kind].candidate.model}",
+            f"{kind} demand by {serving[kind].candidate.model}: {_course(serving[kind].candidate.model, with_prices)}",
             sizes[basis[place]],
         ]
         if np.isnan(numbers["on_hand"][place]):
@@ -211,6 +213,12 @@ def _assumptions(
             parts.append("new: the first weeks may not be typical")
         told.append("; ".join([*parts, common]))
     return told
+
+
+def _course(model: str, with_prices: bool) -> str:
+    """How demand is assumed to go on."""
+    season = "with the season of a year ago" if model.startswith("seasonal") else "without season"
+    return f"it goes on as of late, {season}, " + ("at the last price" if with_prices else "whatever prices do")
 
 
 def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
