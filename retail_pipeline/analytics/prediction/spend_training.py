@@ -122,7 +122,7 @@ def _blind(name: str, data: Spending, horizon_days: int, asked: Parameters) -> F
     """What each customer will spend by a model of the other half of the customers."""
     half, expected = data.customers % 2 == 0, np.zeros(len(data.spend))
     for learned in (half, ~half):
-        if learned.any() and not learned.all():
+        if data.spend[learned].any() and not learned.all():
             expected[~learned] = FIT[name](data.where(learned), horizon_days, asked).spend(data.values[~learned])
     return expected
 

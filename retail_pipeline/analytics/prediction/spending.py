@@ -24,6 +24,8 @@ OWN_TIMES = 3.0
 """Spend is never cut below so many times what is usual for the customer."""
 SHRUNK = 0.15
 """How much of the mean of all is in what is usual for a customer."""
+SMALLEST = 0.01
+"""What is usual is so much, at least [reporting currency]."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def usual_spend(values: Floats, horizon_days: int, mean: float) -> Floats:
     spans = (
         _number(values, "spend_90d") / 90 + _number(values, "spend_180d") / 180 + _number(values, "total_spend") / known
     )
-    return np.asarray((1 - SHRUNK) * np.maximum(spans / 3 * horizon_days, 0) + SHRUNK * mean)
+    usual = (1 - SHRUNK) * np.maximum(spans / 3 * horizon_days, 0) + SHRUNK * mean
+    return np.asarray(np.maximum(usual, SMALLEST))
 
 
 def last_period(values: Floats, horizon_days: int) -> Floats:

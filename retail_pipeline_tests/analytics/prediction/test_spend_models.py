@@ -179,6 +179,17 @@ def test_the_mean_of_a_cell_is_that_of_its_customers(models: dict[str, SpendMode
     np.testing.assert_allclose(models["rfm_cell_mean"].expected(learned.values[7:8]), learned.spend[alike].mean())
 
 
+def test_half_the_customers_who_spend_nothing_break_no_model(learned: Spending) -> None:
+    some = learned.where(learned.customers < 150)
+    quiet = replace(some, spend=np.where(some.customers % 2 == 0, some.spend, 0.0))
+    for name, model in train_all(MODELS, quiet, HORIZON).items():
+        expected = model.expected(quiet.values)
+        lower, upper = model.ranges.ends(expected)
+        assert (expected >= 0).all(), name
+        assert (lower <= expected).all(), name
+        assert np.isfinite(upper).all(), name
+
+
 def test_nobody_is_expected_to_grow_beyond_measure() -> None:
     learned = RidgeTimes((0.0,) * len(FEATURES), (1.0,) * len(FEATURES), (0.0,) * len(FEATURES), 5.0)
     model = TimesUsual(HORIZON, 40.0, 100.0, learned)  # five times what is usual, for everyone
