@@ -10,7 +10,7 @@ from retail_pipeline.dashboard.palette import ACCENT, MUTED, SERIES
 
 AXES = {
     "roc": ("of customers without an order", "of customers with one"),
-    "gain": ("customers, likeliest first", "of orders"),
+    "gain": ("customers, likeliest first", "of what came"),
     "reliability": ("predicted probability", "share with an order"),
 }
 

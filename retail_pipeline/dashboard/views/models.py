@@ -15,6 +15,8 @@ from retail_pipeline.home import Home
 
 METRICS = "models.metrics"
 LESS_IS_BETTER = {"brier", "log_loss", "ece", "mae", "rmse", "rmse_capped", "decile_error", "width_95"}
+BEST_AT = {"coverage_95": "0.95 is best", "total_bias": "0 is best"}
+EFFECTS = {"shap": "mean effect on the log odds", "permutation": "what its shuffling costs"}
 COUNTS = {"threshold", "true_positives", "false_negatives", "false_positives", "true_negatives", "base_rate"}
 DRIFT_LOOK, DRIFT_ALARM = 0.1, 0.25
 """Stability indices from which a feature is worth a look, and has moved."""
@@ -34,7 +36,11 @@ def show(view: View) -> None:
         says="And why; a baseline serves where nothing beats it.",
         empty="No model was looked for yet: run 'retail train'.",
     )  # fmt: skip
-    tasks = view.snapshot.frame(f"select distinct task from {METRICS} order by 1")["task"].tolist()
+    tasks = view.snapshot.frame(
+        f"select metrics.task from {METRICS} as metrics left join models.champions as champions "
+        "on metrics.task = champions.task group by metrics.task order by bool_or(is_churn_horizon) desc nulls last, "
+        "starts_with(metrics.task, 'purchase_') desc, max(horizon_days), metrics.task"
+    )["task"].tolist()
     if tasks:
         task = str(st.selectbox("Prediction", tasks, format_func=task_title, key="model-task", bind="query-params"))
         _measures(view, task)
@@ -90,10 +96,11 @@ def _measures(view: View, task: str) -> None:
         figure.update_xaxes(title=str(measure).replace("_", " "))
         return figure
 
-    better = "less" if measure in LESS_IS_BETTER else "more"
+    order = "less is better, the best on top" if measure in LESS_IS_BETTER else "more is better, the best on top"
+    better = BEST_AT.get(str(measure), order)
     view.chart(
         "Models beside their baselines", rows, draw, (METRICS,),
-        says=f"Blue serves, orange are baselines; {better} is better, the best on top, with 95 % intervals, "
+        says=f"Blue serves, orange are baselines; {better}; with 95 % intervals, "
         "on a cut-off that no model had seen.",
     )  # fmt: skip
 
@@ -148,7 +155,7 @@ def _importance(view: View, task: str) -> None:
             )
         )  # fmt: skip
         figure.update_yaxes(autorange="reversed")
-        figure.update_xaxes(title="mean effect on the log odds")
+        figure.update_xaxes(title=EFFECTS.get(str(shown["method"].iloc[0]), "importance"))
         return figure
 
     view.chart(

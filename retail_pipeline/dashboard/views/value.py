@@ -9,7 +9,7 @@ import streamlit as st
 
 from retail_pipeline.dashboard.contacting import Contacted, best_point, contacted_customers
 from retail_pipeline.dashboard.curves import curve_figure, days_of, decile_figure, task_title
-from retail_pipeline.dashboard.drawing import View, metric, say_unapplied
+from retail_pipeline.dashboard.drawing import View, metric, plain, say_unapplied
 from retail_pipeline.dashboard.palette import ACCENT, GREEN, MUTED, ORANGE, RED, SEQUENTIAL
 from retail_pipeline.dashboard.ways import open_customer
 from retail_pipeline.home import Home
@@ -69,11 +69,24 @@ def _value(view: View) -> None:
         metric("A customer's", view.money.text(head["mean"] or 0), help_="mean of all customers")
         metric("Still customers", f"{head['alive']:,.0f}", help_=f"expected, of {int(head['customers']):,}")
         metric("Orders to come", f"{head['orders']:,.0f}", help_=f"expected days with an order within {horizon} days")
+    _judged(view, int(str(horizon)))
     left, right = st.columns(2)
     with left:
         _distribution(view, values, bound)
     with right:
         _deciles(view, values, bound)
+
+
+def _judged(view: View, horizon: int) -> None:
+    """Say which model tells the value, and whether it was judged."""
+    if not {"is_validated", "reason"} <= set(view.snapshot.words()[VALUES].columns):
+        return
+    rows = view.snapshot.frame(
+        f"select distinct model, is_validated, reason from {VALUES} where horizon_days = $horizon", horizon=horizon
+    )
+    for row in rows.to_dict("records"):
+        judged = "judged on later days" if row["is_validated"] else "not judged on later days"
+        st.caption(plain(f"By {str(row['model']).replace('_', ' ')}, {judged}: {row['reason']}."))
 
 
 def _distribution(view: View, values: str, bound: dict[str, Any]) -> None:
