@@ -7,8 +7,10 @@ import numpy as np
 
 from retail_pipeline.analytics.forecasting.series import MONTH_OF_YEAR, WEEKDAY, Floats, Forecast, Past, Tuning
 
-LEAST_A_REGRESSOR = 3
+LEAST_A_REGRESSOR = 2
 """Periods a regression needs for each of its columns."""
+FIRST_CHANGE, CHANGE = 2, 3
+"""The first period whose last change is known, and the column that holds it."""
 SMOOTHING = 0.3
 """How much the latest period counts in the level on which a year's shape is set."""
 
@@ -72,47 +74,44 @@ class Regression(Untuned):
     """The classic one: least squares on trend, month, days in it and the last change, rolled on month by month.
 
     The month comes as a yearly wave, and only where last year is known; days have their weekday too; days in the
-    period are its open ones. The last change is that of the period before, against the one before that.
+    period are its open ones. The last change is that of the period before, against the one before that. With few
+    periods the later ones of these stay out.
     """
 
     name: str = "linear_regression"
 
     def forecast(self, past: Past, tuning: Tuning) -> Forecast | None:
-        even = past.even()
-        columns = self._columns(past)
-        first = 2
-        change = _changes(even)
-        design = np.column_stack([columns[first : past.n], change[first - 1 : past.n - 1]])
-        if past.n - first < LEAST_A_REGRESSOR * design.shape[1]:
+        rows = past.n - FIRST_CHANGE
+        if rows < 2 * LEAST_A_REGRESSOR:
             return None
-        target = past.values[first:]
+        even, columns = past.even(), self._columns(past)
+        kept = min(columns.shape[1], rows // LEAST_A_REGRESSOR)
+        columns[1 : past.n, CHANGE] = _changes(even)[:-1]
+        design, target = columns[FIRST_CHANGE : past.n, :kept], past.values[FIRST_CHANGE:]
         weights, *_ = np.linalg.lstsq(design, target, rcond=None)
-        freedom = max(len(target) - design.shape[1], 1)
+        freedom = max(rows - kept, 1)
         spread = np.sqrt(((target - design @ weights) ** 2).sum() / freedom)
         inverse = np.linalg.pinv(design.T @ design)
-        mean, sd = np.empty(past.horizon), np.empty(past.horizon)
+        mean, sd = np.zeros(past.horizon), np.zeros(past.horizon)
         before, last = even[-2], even[-1]
-        for step in range(past.horizon):
-            row = np.append(columns[past.n + step], _change(before, last))
-            trade = past.trading[past.n + step]
-            mean[step] = row @ weights if trade > 0 else 0.0
-            sd[step] = spread * np.sqrt(1 + row @ inverse @ row) if trade > 0 else 0.0
-            before, last = last, mean[step] / trade if trade > 0 else last
+        for step in np.flatnonzero(past.trading[past.n :] > 0):
+            columns[past.n + step, CHANGE] = _change(before, last)
+            row = columns[past.n + step, :kept]
+            mean[step] = row @ weights
+            sd[step] = spread * np.sqrt(1 + row @ inverse @ row)
+            before, last = last, mean[step] / past.trading[past.n + step]
         return Forecast(mean, sd)
 
     def _columns(self, past: Past) -> Floats:
-        """Constant, trend, open days, the yearly wave and weekdays [all periods, columns]."""
+        """Constant, trend, open days, the last change (to come), yearly wave, weekdays [all periods, columns]."""
         count = len(past.trading)
-        columns = [np.ones(count), np.arange(count) / max(past.n, 1)]
-        if past.season > 1:
-            weekday = past.calendar[:, WEEKDAY]
-            present = np.unique(weekday)
-            columns += [(weekday == number).astype(np.float64) for number in present[1:]]
-        if past.season == 1 or np.ptp(past.trading[: past.n]) > 0:
-            columns.append(past.trading)
+        columns = [np.ones(count), np.arange(count) / max(past.n, 1), past.trading, np.zeros(count)]
         if past.years_known >= 1:
             turn = 2 * np.pi * (past.calendar[:, MONTH_OF_YEAR] - 0.5) / 12
             columns += [np.sin(turn), np.cos(turn)]
+        if past.season > 1:
+            weekday = past.calendar[:, WEEKDAY]
+            columns += [(weekday == number).astype(np.float64) for number in np.unique(weekday)[1:]]
         return np.column_stack(columns)
 
 
