@@ -55,13 +55,16 @@ TOP_COUNTRIES_GROSS = {
 }
 
 
+FEW_WINDOWS = "[demand]\nwindows = 3\n"
+
+
 @pytest.fixture(scope="module")
 def loaded_home(online_retail: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with all tables built under ``net``; use copies of it."""
     home = Home(tmp_path_factory.mktemp("net")).create()
     # one time to come that can be held out, for models take time
     settings = "[prediction]\nhorizon_days = [30]\nchurn_days = 30\ncutoffs = 2\n[clv]\nhorizon_days = [90, 365]\n"
-    home.settings_file.write_text(FEW_PAGES + settings)
+    home.settings_file.write_text(FEW_PAGES + FEW_WINDOWS + settings)
     write_drop(home, "data.csv.gz", online_retail.read_bytes())
     with built(home):
         pass
@@ -74,7 +77,8 @@ def gross(loaded_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     home = Home(tmp_path_factory.mktemp("gross") / "store")
     shutil.copytree(loaded_home.root, home.root)
     home.settings_file.write_text(
-        f"{FEW_PAGES}[core]\nrevenue_policy = 'gross'\n[prediction]\nleast_days = 400\n[clv]\nhorizon_days = [365]\n"
+        f"{FEW_PAGES}{FEW_WINDOWS}[core]\nrevenue_policy = 'gross'\n[prediction]\nleast_days = 400\n"
+        "[clv]\nhorizon_days = [365]\n"
     )
     with built(home) as warehouse:
         yield warehouse
@@ -255,6 +259,39 @@ def test_the_two_famous_orders_are_matched_with_their_cancellations(
         [customer],
     )
     assert found == [{"product_id": product, "quantity": units, "amount": Decimal(amount)}]
+
+
+def test_the_famous_orders_were_never_demanded_and_make_no_forecast(net: Warehouse) -> None:
+    weeks = rows_of(
+        net,
+        "select product_id, week, units_sold, demand from forecasts.product_weeks "
+        "where units_undone > 70000 order by product_id",
+    )
+    assert [(row["product_id"], str(row["week"])) for row in weeks] == [
+        ("23166", "2011-01-17"),
+        ("23843", "2011-12-05"),
+    ]
+    assert weeks[0]["units_sold"] - weeks[0]["demand"] == 74_215
+    assert (weeks[1]["units_sold"], weeks[1]["demand"]) == (80_995, 0)
+    told = one_row(net, "from forecasts.product_demand where product_id = '23166' and weeks_ahead = 1")
+    assert told["upper_95"] < 2_000
+    assert (
+        rows_of(net, "select * from forecasts.product_demand where product_id = '23843'") == []
+    )  # never in a whole week
+
+
+def test_forecasts_of_demand_are_ahead_of_naive_ones_in_weeks_they_have_not_seen(net: Warehouse) -> None:
+    rows = rows_of(
+        net,
+        "select model, metric, value, lower, upper from forecasts.demand_backtest "
+        "where kind = 'all' and split = 'test' and model in ('served', 'naive', 'historical_mean')",
+    )
+    told = {(row["model"], row["metric"]): row for row in rows}
+    assert told["served", "rmsse"]["upper"] < told["naive", "rmsse"]["lower"]
+    assert told["served", "rmsse"]["upper"] < told["historical_mean", "rmsse"]["lower"]
+    assert told["served", "pinball"]["upper"] < told["naive", "pinball"]["lower"]
+    assert 0.8 <= told["served", "coverage_80"]["value"] < 0.95
+    assert told["served", "below_95_horizon"]["value"] == pytest.approx(0.95, abs=0.025)
 
 
 def test_all_matches_are_those_of_the_naive_reading(net: Warehouse) -> None:

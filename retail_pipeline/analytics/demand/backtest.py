@@ -95,6 +95,9 @@ def run(windows: Sequence[Window], horizon: int, limits: Limits, before: Mapping
         serving[kind] = _choose(tried, before.get(kind), is_own=is_own[kind], least=limits.least_products)
     rows = _rows(windows, entrants, serving)
     served, with_prices, more = _try_prices(windows, entrants, serving)
+    for row in (*rows, *more):
+        if row["kind"] == ALL:
+            row["is_champion"] = row["model"] == (WITH_PRICES if with_prices else SERVED)
     return Tried(served, with_prices, [*rows, *more])
 
 

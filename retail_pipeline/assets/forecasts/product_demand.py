@@ -215,7 +215,7 @@ BACKTEST_TABLE = FrameTable(
     key=("kind", "model", "split", "metric"),
     columns={
         "kind": ("varchar", f"{_KIND}, as seen at the origin, or 'all'"),
-        "model": ("varchar", f"{_MODEL[1]}; or 'served'"),
+        "model": ("varchar", f"{_MODEL[1]}; or 'served', 'served with prices'"),
         "parameters": ("varchar", "its parameters, those of the least RMSSE in validation"),
         "split": ("varchar", "'validation', by which champions were chosen, or 'test', looked at afterwards"),
         "metric": ("varchar", "the measure"),

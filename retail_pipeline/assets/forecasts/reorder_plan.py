@@ -25,6 +25,7 @@ from retail_pipeline.assets.forecasts.product_demand import DEMAND, outlook
 from retail_pipeline.assets.forecasts.stock import COLUMNS as STOCK_COLUMNS
 from retail_pipeline.assets.forecasts.stock import NAME as STOCK
 from retail_pipeline.assets.frame_assets import FrameTable
+from retail_pipeline.errors import WarehouseError
 from retail_pipeline.settings import ReorderSettings
 from retail_pipeline.warehouse.warehouse import Warehouse
 
@@ -72,6 +73,11 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
     found = outlook(warehouse, read_panel(warehouse), chosen)
     bound = {"last_week": found.weeks[-1].item(), "weeks": asked.class_weeks}
     facts = warehouse.read(FACTS, bound)
+    if facts["product_id"].tolist() != found.products.tolist():
+        raise WarehouseError(
+            f"{DEMAND} is not of the products that are in {WEEKS} by now. Build that first: "
+            f"'retail run --select {DEMAND}'."
+        )
     numbers = {name: facts[name].to_numpy(dtype=np.float64) for name in ("revenue", *STOCK_COLUMNS)}
     terms = _terms(asked, numbers)
     abc = abc_classes(numbers["revenue"], asked.abc_shares)

@@ -156,5 +156,8 @@ def test_a_season_that_comes_again_is_taken_into_account() -> None:
 
 
 def test_prices_are_taken_into_account_where_they_make_forecasts_better() -> None:
-    assert tried(priced(120, 60, 2.5)).with_prices
+    found = tried(priced(120, 60, 2.5))
+    assert found.with_prices
+    champions = {row["model"] for row in found.rows if row["is_champion"] and row["kind"] == "all"}
+    assert champions == {"served with prices"}
     assert not tried(priced(120, 60, 0.0)).with_prices

@@ -1,5 +1,6 @@
 """Weekly demand, its forecasts and the plan of orders, on a shop whose orders are known one by one."""
 
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from math import ceil, sqrt
@@ -7,8 +8,9 @@ from math import ceil, sqrt
 import pytest
 
 from retail_pipeline.assets.forecasts import product_demand, reorder_plan, stock
+from retail_pipeline.assets.forecasts.demand_training import read_panel, why_train
 from retail_pipeline.assets.frame_assets import build_frame_table
-from retail_pipeline.errors import SettingsError
+from retail_pipeline.errors import SettingsError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.settings import DemandSettings, ReorderSettings, Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -202,6 +204,28 @@ def test_a_broken_stock_file_is_named_with_its_row_and_column(shop: Warehouse, c
     settings = Settings(reorder=ReorderSettings(stock_file="broken/stock.csv"), demand=DemandSettings())
     with pytest.raises(SettingsError, match=reason):
         stock.TABLE.make(Warehouse(shop.connection, shop.home, settings, "test-run"))
+
+
+def test_a_plan_is_refused_where_its_forecasts_are_of_other_products(shop: Warehouse) -> None:
+    shop.connection.begin()
+    try:
+        shop.execute("delete from forecasts.product_demand where product_id = 'RARE'")
+        with pytest.raises(WarehouseError, match=r"Build that first: 'retail run --select forecasts.product_demand'"):
+            reorder_plan.TABLE.make(shop)
+    finally:
+        shop.connection.rollback()
+
+
+def test_a_damaged_choice_is_made_anew(shop: Warehouse) -> None:
+    (folder,) = [path for path in (shop.home.models / "demand").iterdir() if path.is_dir()][:1]
+    current = (shop.home.models / "demand" / "current.json").read_text()
+    name = folder.parent / json.loads(current)["id"] / "model.json"
+    name.write_text(name.read_text().replace("{", "{ ", 1))
+    chosen, reason = why_train(shop, read_panel(shop))
+    assert chosen is None
+    assert "was refused" in reason
+    build_frame_table(shop, product_demand.DEMAND_TABLE)
+    assert why_train(shop, read_panel(shop))[1] == ""
 
 
 def test_an_empty_home_has_no_forecasts(home: Home) -> None:
