@@ -34,7 +34,7 @@ from retail_pipeline.analytics.prediction.spending import Spending
 from retail_pipeline.assets.customers import lifetime_value
 from retail_pipeline.assets.frame_assets import build_frame_table
 from retail_pipeline.assets.models import btyd, purchase
-from retail_pipeline.assets.models.purchase_labels import observe_spend
+from retail_pipeline.assets.models.purchase_labels import observe_spend, see
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.store_tables import TO_FEATURES
@@ -68,7 +68,8 @@ def tried(
     last = AS_OF - timedelta(horizon_days)
     days = [last - timedelta(30 * back) for back in reversed(range(CUTOFFS[horizon_days]))]
     known = {day: plan.training_before(FIRST, day) for day in days}
-    data = observe_spend(warehouse, sorted({*days, *(day for of in known.values() for day in of)}), horizon_days)
+    all_days = sorted({*days, *(day for of in known.values() for day in of)})
+    data = observe_spend(warehouse, see(warehouse, all_days), all_days, horizon_days)
     for day in days:
         yield day, at(data, [day]), train_all(models, at(data, known[day]), horizon_days)
 

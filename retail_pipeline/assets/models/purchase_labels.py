@@ -2,18 +2,22 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retail_pipeline.analytics.prediction.matrix import matrix
 from retail_pipeline.analytics.prediction.purchase_models import Observed
-from retail_pipeline.analytics.prediction.rows import as_number
-from retail_pipeline.analytics.prediction.spending import Spending
+from retail_pipeline.analytics.prediction.rows import as_number, at
+from retail_pipeline.analytics.prediction.spending import Floats, Integers, Spending
 from retail_pipeline.assets.customers.features_as_of import features_as_of
 from retail_pipeline.assets.models.purchase_days import last_whole_day
 from retail_pipeline.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UPSTREAM = (
     "core.order_lines",
@@ -98,38 +102,66 @@ def contents(warehouse: Warehouse, as_of: date) -> str:
     return hashlib.sha256(repr(warehouse.row(CONTENTS, {"as_of": as_of})).encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Customers as of cut-offs, a row each, ordered by both.
+
+    Attributes
+    ----------
+    rows
+        ``as_of`` and ``customer_id``.
+    values
+        By :func:`matrix.matrix`; shape (rows, features).
+    customers, cutoffs
+        Numbers of them, as in :class:`purchase_models.Observed`.
+    """
+
+    rows: "pd.DataFrame"
+    values: Floats
+    customers: Integers
+    cutoffs: Integers
+
+
+def see(warehouse: Warehouse, cutoffs: Sequence[date], *, one_in: int = 1) -> Seen:
+    """The customers known as of each cut-off, of so many one."""
+    import pandas as pd
+
+    features = features_as_of(warehouse, *cutoffs, one_in=one_in)
+    features["as_of"] = pd.to_datetime(features["as_of"])
+    numbers = {day: as_number(day.date()) for day in features["as_of"].unique()}
+    names = {name: customer_number(name) for name in features["customer_id"].unique()}
+    return Seen(
+        features[["as_of", "customer_id"]],
+        matrix(features),
+        features["customer_id"].map(names).to_numpy(dtype=np.int64),
+        features["as_of"].map(numbers).to_numpy(dtype=np.int64),
+    )
+
+
 def observe(warehouse: Warehouse, cutoffs: Sequence[date], horizon_days: int, *, one_in: int = 1) -> Observed:
     """The customers known as of each cut-off, of so many one, and who of them bought within the horizon.
 
     Rows are ordered by cut-off and customer.
     """
-    seen = _see(warehouse, cutoffs, horizon_days, one_in)
-    return Observed(seen.values, np.isfinite(seen.spend).astype(np.float64), seen.customers, seen.cutoffs)
+    seen = see(warehouse, cutoffs, one_in=one_in)
+    has_bought = np.isfinite(_spent(warehouse, seen, cutoffs, horizon_days))
+    return Observed(seen.values, has_bought.astype(np.float64), seen.customers, seen.cutoffs)
 
 
-def observe_spend(warehouse: Warehouse, cutoffs: Sequence[date], horizon_days: int, *, one_in: int = 1) -> Spending:
-    """The same customers, and what they spent within the horizon and kept until its end; nothing where that is less."""
-    seen = _see(warehouse, cutoffs, horizon_days, one_in)
-    return replace(seen, spend=np.maximum(np.nan_to_num(seen.spend), 0))
+def observe_spend(warehouse: Warehouse, seen: Seen, cutoffs: Sequence[date], horizon_days: int) -> Spending:
+    """Of the customers seen at some cut-offs, what they spent within the horizon and kept until its end, or nothing."""
+    spent = np.maximum(np.nan_to_num(_spent(warehouse, seen, cutoffs, horizon_days)), 0)
+    return at(Spending(seen.values, spent, seen.customers, seen.cutoffs), cutoffs)
 
 
-def _see(warehouse: Warehouse, cutoffs: Sequence[date], horizon_days: int, one_in: int) -> Spending:
-    """The customers as of cut-offs; spend is not a number where there was no order."""
+def _spent(warehouse: Warehouse, seen: Seen, cutoffs: Sequence[date], horizon_days: int) -> Floats:
+    """What each row's customer spent within the horizon; not a number where there was no order."""
     import pandas as pd
 
-    features = features_as_of(warehouse, *cutoffs, one_in=one_in)
     bought = warehouse.read(LABELS, {"cutoffs": list(cutoffs), "days": horizon_days})
-    for frame in (features, bought):
-        frame["as_of"] = pd.to_datetime(frame["as_of"])
-    rows = features.merge(bought, on=["as_of", "customer_id"], how="left")
-    numbers = {day: as_number(day.date()) for day in rows["as_of"].unique()}
-    names = {name: customer_number(name) for name in rows["customer_id"].unique()}
-    return Spending(
-        matrix(rows),
-        rows["spend"].to_numpy(dtype=np.float64, na_value=np.nan),
-        rows["customer_id"].map(names).to_numpy(dtype=np.int64),
-        rows["as_of"].map(numbers).to_numpy(dtype=np.int64),
-    )
+    bought["as_of"] = pd.to_datetime(bought["as_of"])
+    spent = seen.rows.merge(bought, on=["as_of", "customer_id"], how="left")["spend"]
+    return np.asarray(spent.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def customer_number(customer_id: str) -> int:

@@ -33,7 +33,7 @@ from retail_pipeline.assets import model_training
 from retail_pipeline.assets.customers import features_as_of
 from retail_pipeline.assets.models import purchase_days, purchase_labels
 from retail_pipeline.assets.models.drifts import asked_by_drift
-from retail_pipeline.assets.models.purchase_labels import Reach, contents, observe_spend
+from retail_pipeline.assets.models.purchase_labels import Reach, Seen, contents, observe_spend, see
 from retail_pipeline.assets.models.purchase_training import (
     FEATURE_SETTINGS,
     FEATURE_TABLES,
@@ -197,9 +197,11 @@ def train_values(warehouse: Warehouse, there: Reach, before: FittedValue | None,
     """Try models for every horizon, let those that are better take over, and save what serves."""
     assert there.as_of is not None
     known = {task.horizon_days: task for task in before.tasks} if before else {}
+    horizons = warehouse.settings.clv.horizon_days
+    seen = _see(warehouse, there, horizons)
     tasks, decisions = {}, {}
-    for days in warehouse.settings.clv.horizon_days:
-        tasks[days], decisions[days] = _train_task(warehouse, there, days, known.get(days))
+    for days in horizons:
+        tasks[days], decisions[days] = _train_task(warehouse, there, days, known.get(days), seen)
     numbers = {
         "made_by": made_by(warehouse.settings),
         "tasks": {str(days): task.told for days, task in tasks.items()},
@@ -219,21 +221,37 @@ def train_values(warehouse: Warehouse, there: Reach, before: FittedValue | None,
     return FittedValue(model_id, notes, tuple(tasks.values()))
 
 
-def _train_task(
-    warehouse: Warehouse, there: Reach, horizon_days: int, incumbent: ValueTask | None
-) -> tuple[ValueTask, str]:
-    """The task with the model that is to serve, and what was decided, in words."""
+def _see(warehouse: Warehouse, there: Reach, horizons: Sequence[int]) -> Seen:
+    """The customers at all cut-offs of all horizons, looked up once."""
+    days = {day for horizon in horizons for day in _cutoffs_of(warehouse, there, horizon)}
+    return see(warehouse, sorted(days), one_in=-(-there.customers // warehouse.settings.prediction.most_customers))
+
+
+def _cutoffs_of(warehouse: Warehouse, there: Reach, horizon_days: int) -> list[date]:
+    """All cut-offs that a horizon needs, ascending; none where it cannot be held out."""
+    folds = folds_of(warehouse.settings, there, horizon_days)
+    return sorted({*all_days(folds), *_latest(warehouse, there, horizon_days)}) if len(folds) >= LEAST_FOLDS else []
+
+
+def _latest(warehouse: Warehouse, there: Reach, horizon_days: int) -> tuple[date, ...]:
+    """The cut-offs that a model learns from that is to serve."""
     assert there.first is not None
     assert there.as_of is not None
+    return plan_of(warehouse.settings, horizon_days).training_before(there.first, there.as_of)
+
+
+def _train_task(
+    warehouse: Warehouse, there: Reach, horizon_days: int, incumbent: ValueTask | None, seen: Seen
+) -> tuple[ValueTask, str]:
+    """The task with the model that is to serve, and what was decided, in words."""
     settings = warehouse.settings
     folds = folds_of(settings, there, horizon_days)
     laid = len(folds)
     if laid < LEAST_FOLDS:
         why = f"too little data: {there.days} days of history, fewer than {days_needed(settings, horizon_days)}"
         return _without_model(horizon_days, incumbent, why, laid)
-    latest = plan_of(settings, horizon_days).training_before(there.first, there.as_of)
-    one_in = -(-there.customers // settings.prediction.most_customers)
-    data = observe_spend(warehouse, sorted({*all_days(folds), *latest}), horizon_days, one_in=one_in)
+    latest = _latest(warehouse, there, horizon_days)
+    data = observe_spend(warehouse, seen, _cutoffs_of(warehouse, there, horizon_days), horizon_days)
     learned = at(data, latest)
     folds = [fold for fold in folds if at(data, fold.training).tells and at(data, [fold.cutoff]).tells]
     if len(folds) < LEAST_FOLDS or folds[-1].split != "test" or not learned.tells:

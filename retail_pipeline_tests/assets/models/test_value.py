@@ -17,11 +17,12 @@ from retail_pipeline.analytics.prediction.spend_models import BASELINES, CANDIDA
 from retail_pipeline.assets.customers import lifetime_value
 from retail_pipeline.assets.frame_assets import build_frame_table
 from retail_pipeline.assets.models import btyd, purchase
-from retail_pipeline.assets.models.purchase_labels import contents, customer_number, observe_spend, reach
+from retail_pipeline.assets.models.purchase_labels import contents, customer_number, observe_spend, reach, see
 from retail_pipeline.assets.models.value_training import (
     SUBJECT,
     FittedValue,
     ValueTask,
+    _see,
     _train_task,
     fitting_values,
     usable_values,
@@ -98,7 +99,7 @@ def champions(warehouse: Warehouse) -> list[dict[str, Any]]:
 
 def test_labels_are_what_was_spent_in_the_days_after(trained: Warehouse) -> None:
     cutoff = FIRST + timedelta(days=120)
-    found = observe_spend(trained, [cutoff], 30)
+    found = observe_spend(trained, see(trained, [cutoff]), [cutoff], 30)
     spent: dict[int, float] = {}
     for customer, day, amount in orders():
         if cutoff <= day < cutoff + timedelta(days=30):
@@ -147,7 +148,7 @@ def test_a_year_that_cannot_be_held_out_is_left_to_btyd_and_said_so(trained: War
 def test_values_are_those_of_the_saved_champions(trained: Warehouse) -> None:
     fitted = fitting_values(trained)
     assert fitted
-    values = observe_spend(trained, [AS_OF], 1).values  # the customers of today
+    values = see(trained, [AS_OF]).values  # the customers of today
     told = np.array([task.model().expected(values) for task in fitted.served])
     rows = rows_of(trained, "from customers.lifetime_value where is_validated order by horizon_days, customer_id")
     found = np.array([row["expected_value"] for row in rows]).reshape(2, -1)
@@ -225,11 +226,12 @@ def test_a_challenger_takes_over_only_if_it_is_better(changing: Warehouse) -> No
     ranges = {"bounds": [], "lower": [0.0], "upper": [9.0], "least": 1.0}
     absurd = {"name": "mean", "fitted": {"mean": 10_000.0}, "level": 1.0, "ranges": ranges}
     (weak,) = earlier(changing, model=absurd).tasks
-    task, told = _train_task(changing, there, 30, weak)
+    seen = _see(changing, there, [14, 30])  # the days of another horizon do no harm
+    task, told = _train_task(changing, there, 30, weak, seen)
     assert task.champion != "mean" or task.told["model"]["fitted"]["mean"] < 10_000
     assert "serves" in told
     (knowing,) = earlier(changing).tasks
-    task, told = _train_task(changing, there, 30, knowing)
+    task, told = _train_task(changing, there, 30, knowing, seen)
     assert (task == knowing) == ("stays: a capped error of" in told)
 
 
