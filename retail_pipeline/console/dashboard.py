@@ -17,7 +17,7 @@ LOOK = {
     "theme.showWidgetBorder": "true",
     "theme.headingFontSizes": "['1.9rem', '1.5rem', '1.3rem', '1.1rem', '1rem', '0.9rem']",
     "theme.metricValueFontSize": "1.3rem",
-    "theme.paddingTop": "3rem",
+    "theme.paddingTop": "1rem",
 }
 """The theme; given as options, it holds wherever the command is started, over any ``.streamlit/config.toml``."""
 SERVER = {

@@ -85,6 +85,7 @@ def server(store: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
 
 @pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
+    sync_api.expect.set_options(timeout=PATIENCE)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -223,5 +224,5 @@ def test_a_refresh_published_while_the_page_is_open_is_shown_by_itself(
     sales = page.get_by_test_id("stMetric").filter(has_text="Net sales").get_by_test_id("stMetricValue")
     sync_api.expect(sales).to_have_text(re.compile("GBP$"))
     publish_changed(store, "warehouse-2.duckdb", "update core.reporting_currency set currency = 'EUR'")
-    sync_api.expect(sales).to_have_text(re.compile("EUR$"), timeout=PATIENCE)
+    sync_api.expect(sales).to_have_text(re.compile("EUR$"))
     assert not re.search(r"C0000|Traceback", log.read_text())

@@ -14,8 +14,10 @@ from retail_pipeline.dashboard.snapshot import Snapshot, published
 from retail_pipeline.errors import SnapshotMissingError, WarehouseError
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.notices import LastRun, note_last_run, write_notice
-from retail_pipeline.warehouse.snapshot import connect_as_reader, current_snapshot, point_link
+from retail_pipeline.warehouse.snapshot import connect_as_reader, current_snapshot, point_link, publish
 from retail_pipeline.warehouse.working_database import utc_now
+from retail_pipeline_tests.stores import opened
+from retail_pipeline_tests.tables import build_tables
 
 
 @pytest.fixture
@@ -62,6 +64,20 @@ def test_a_new_snapshot_is_read_from_the_next_look_on_while_the_old_one_stays_re
     assert old.value("select currency from core.reporting_currency") == "GBP"
     old.path.unlink()  # as a publish drops the oldest
     assert old.value("select count(*) from core.reporting_currency") == 1
+
+
+def test_a_refresh_publishes_and_drops_old_snapshots_while_the_dashboard_reads(home: Home) -> None:
+    with opened(home) as warehouse:
+        build_tables(warehouse, only=())
+        first = publish(warehouse, keep=1)
+        reading = published(home)
+        with reading.cursor() as cursor:
+            half_read = cursor.execute("select * from range(100000)")
+            half_read.fetchone()
+            second = publish(warehouse, keep=1)
+            assert len(half_read.fetchall()) == 99_999
+    assert (first.exists(), published(home).path) == (False, second)
+    assert reading.value("select count(*) from meta.snapshot") == 1
 
 
 def test_parameters_are_bound_and_answers_keyed_by_them(copied: Home) -> None:
