@@ -602,3 +602,28 @@ def test_every_customer_has_a_chance_and_a_risk(net: Warehouse) -> None:
     )
     assert row["customers"] == net.count("customers.features")
     assert 0.1 < row["share"] < 0.5
+
+
+def test_forecasts_know_saturdays_and_christmas_and_claim_no_yearly_season(net: Warehouse) -> None:
+    """The shop sells on no Saturday, and sold nothing from 24 December 2010 to 3 January 2011."""
+    days = {
+        row["period"]: row
+        for row in rows_of(
+            net,
+            "select period, value, lower_95, upper_95 from forecasts.revenue "
+            "where series = 'total' and frequency = 'day' and is_champion",
+        )
+    }
+    closed = [day for day in days if day.weekday() == 5 or date(2011, 12, 24) <= day <= date(2012, 1, 3)]
+    assert min(days) == date(2011, 12, 9)  # the last day is a partial one
+    assert len(closed) > 20
+    assert all((days[day]["value"], days[day]["lower_95"], days[day]["upper_95"]) == (0, 0, 0) for day in closed)
+    assert all(row["value"] > 0 for day, row in days.items() if day not in closed)
+    told = one_row(net, "from forecasts.champions where series = 'total' and frequency = 'month'")
+    assert (told["periods"], told["season"]) == (12, "no yearly season: 12 months are less than two years")
+    months = rows_of(
+        net,
+        "select period from forecasts.revenue where series = 'total' and frequency = 'month' and is_champion "
+        "order by period",
+    )
+    assert [row["period"] for row in months] == [date(2011, 12, 1), date(2012, 1, 1), date(2012, 2, 1)]

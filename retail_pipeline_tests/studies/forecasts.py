@@ -89,11 +89,11 @@ def online() -> None:
             print(warehouse.read(CHAMPIONS).round(3).to_string(index=False))
 
 
-def simulated(seeds: range, customers: int) -> None:
+def simulated(seeds: range, customers: int, frequencies: tuple[str, ...]) -> None:
     """Forecasts against the expected path of simulated shops."""
     shops = [_simulated_shop(seed, customers) for seed in seeds]
     totals = np.stack([shop.total for shop in shops])
-    found = [row for place in range(len(shops)) for row in _of_one_shop(shops, totals, place)]
+    found = [row for place in range(len(shops)) for row in _of_one_shop(shops, totals, place, frequencies)]
     frame = pd.DataFrame(found)
     print(f"\n{len(shops)} shops of {customers:,} customers, {FIRST} to {LAST}, forecast from {', '.join(ENDS)}")
     print("path: mean distance of the forecast from the expected path, against that; noise: of what came from it\n")
@@ -115,16 +115,18 @@ def _simulated_shop(seed: int, customers: int) -> Shop:
     return Shop(index, daily.to_numpy(), np.ones(len(index), dtype=bool), {}, {}, "United Kingdom")
 
 
-def _of_one_shop(shops: list[Shop], totals: Floats, place: int) -> Iterator[dict[str, Any]]:
-    """What was said from each end of a shop's past, by week and month."""
+def _of_one_shop(
+    shops: list[Shop], totals: Floats, place: int, frequencies: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
+    """What was said from each end of a shop's past."""
     others = np.delete(totals, place, axis=0).mean(axis=0)
     for end in ENDS:
         last = int(shops[place].days.get_loc(pd.Timestamp(end))) + 1
         past = _until(shops[place], last)
         for one in past.series(3, 39):
-            if one.frequency == "day":
+            if one.frequency not in frequencies:
                 continue
-            names = names_for(is_total=True, is_daily=False)
+            names = names_for(is_total=True, is_daily=one.frequency == "day")
             found, tuned = run(one.past, one.values, one.plan, names)
             assert found is not None
             choice = choose(found, tuned)
@@ -163,7 +165,7 @@ def _later(one: ShopSeries, values: Floats, past: Shop) -> Floats:
     first = one.grid.periods[one.grid.known]
     begin = int((first - past.days[0]).days)
     ends = [*one.grid.periods[one.grid.known + 1 : one.grid.known + one.horizon], None]
-    step = pd.Timedelta(days=7) if one.frequency == "week" else pd.DateOffset(months=1)
+    step = {"day": pd.Timedelta(days=1), "week": pd.Timedelta(days=7)}.get(one.frequency, pd.DateOffset(months=1))
     ends[-1] = one.grid.periods[one.grid.known + one.horizon - 1] + step
     places = [begin, *(int((end - past.days[0]).days) for end in ends)]
     return np.array([values[start:end].sum() for start, end in pairwise(places)])
@@ -256,13 +258,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m retail_pipeline_tests.studies.forecasts", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help="online, simulated, reference [the first]")
     parser.add_argument("--seeds", type=int, default=8, help="simulated shops")
+    parser.add_argument("--frequencies", default="week,month", help="of their forecasts; 'day' takes minutes a shop")
     parser.add_argument("--customers", type=int, default=10_000, help="of a simulated shop")
     given = parser.parse_args()
     for part in given.parts or ["online"]:
         if part == "online":
             online()
         elif part == "simulated":
-            simulated(range(1, 1 + given.seeds), given.customers)
+            simulated(range(1, 1 + given.seeds), given.customers, tuple(given.frequencies.split(",")))
         elif part == "reference":
             reference()
         else:

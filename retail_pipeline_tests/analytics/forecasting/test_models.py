@@ -167,6 +167,13 @@ def test_no_model_breaks_on_poor_series(name: str) -> None:
                 assert (found.sd >= 0).all()
 
 
+def test_a_series_that_a_library_refuses_has_no_forecast_and_stops_nothing() -> None:
+    """The library's ETS says 'tiny datasets' of so few values with such a season."""
+    past = past_of(np.array([1.0, 2.0, 3.0, 2.0, 1.0, 2.0]), 3, season=3, year=156)
+    assert AutoEts().forecast(past, {"form": "MAMN"}) is None
+    assert "seasonal_naive" in forecasts(past, NAMES, {})
+
+
 def test_models_have_names_of_their_own_from_the_plainest_on() -> None:
     names = [model.name for model in ALL]
     assert len(set(names)) == len(names)
