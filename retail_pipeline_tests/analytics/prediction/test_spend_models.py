@@ -143,6 +143,15 @@ def test_a_model_read_again_says_the_same(name: str, models: dict[str, SpendMode
     assert np.isfinite(told).all()
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_expected_of_a_customer_does_not_depend_on_who_else_there_is(
+    name: str, models: dict[str, SpendModel], fresh: Spending
+) -> None:
+    among_all = models[name].expected(fresh.values)
+    for first, last in ((0, 1), (1, 4), (7, 12), (1_000, 1_999)):
+        assert np.array_equal(models[name].expected(fresh.values[first:last]), among_all[first:last])
+
+
 @pytest.mark.parametrize("name", [name for name in CANDIDATES if name != "btyd"])  # the truth is not of its kind
 def test_candidates_come_nearer_to_the_truth_than_baselines(
     name: str, models: dict[str, SpendModel], fresh: Spending
