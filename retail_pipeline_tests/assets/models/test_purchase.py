@@ -495,6 +495,32 @@ def test_warned_of_are_those_who_spent_most(trained: Warehouse) -> None:
     assert min(float(row["historic_value"]) for row in warnings(trained)) >= best[-1] - 0.001
 
 
+@pytest.mark.parametrize(
+    ("recency_days", "usual_gap_days", "is_warned_of"),
+    [
+        (30, 30, False),  # ordered since the day before, and no later than usual
+        (31, 60, True),  # silent for all of the time
+        (30, 29, True),  # ordered since, but should have come again
+    ],
+)
+def test_who_has_ordered_since_and_is_not_late_is_not_warned_of(
+    trained: Warehouse, recency_days: int, usual_gap_days: int, is_warned_of: bool
+) -> None:
+    first, *others = [row["customer_id"] for row in warnings(trained)]
+    trained.execute("create temp table kept as from customers.features")
+    try:
+        trained.execute(
+            "update customers.features set recency_days = $days, usual_gap_days = $gap where customer_id = $id",
+            {"days": recency_days, "gap": usual_gap_days, "id": first},
+        )
+        found = early_warning.TABLE.make(trained)["customer_id"].tolist()
+    finally:
+        trained.execute("delete from customers.features")
+        trained.execute("insert into customers.features from kept")
+        trained.execute("drop table kept")
+    assert found == ([first, *others] if is_warned_of else others)
+
+
 def test_what_is_at_stake_by_hand(trained: Warehouse) -> None:
     history: dict[str, list[tuple[date, float]]] = {}
     for customer, day, amount in orders():
