@@ -277,6 +277,17 @@ def test_groups_of_expectations_have_ranges_of_their_own() -> None:
     np.testing.assert_allclose([lower[1], upper[1]], [905, 1_095], atol=2)
 
 
+def test_who_is_expected_to_spend_more_than_anyone_before_has_the_range_of_the_highest_group() -> None:
+    expected = np.concatenate([np.arange(1.0, 801.0), np.full(200, 900.0)])  # of the highest fifth the same
+    spend = np.concatenate([np.zeros(800), 1_800 * np.linspace(0, 1, 200)])
+    told = ranges(spend, expected)
+    highest, above = (told.ends(np.array([each])) for each in (900.0, 1_000.0))
+    assert highest[1][0] > 1_700
+    np.testing.assert_allclose(above[1] / highest[1], 1_000 / 900)
+    (alike,) = ranges(np.arange(300.0), np.full(300, 7.0)).upper  # a group where all are alike
+    assert alike > 0
+
+
 # the experiment
 
 
