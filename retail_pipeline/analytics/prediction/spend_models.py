@@ -155,7 +155,7 @@ class LinearSpend:
     intercept: float
 
     def spend(self, values: Floats) -> Floats:
-        return np.asarray(np.maximum(self.intercept + _levels(values) @ np.array(self.weights), 0))
+        return np.asarray(np.maximum(self.intercept + _weighed(_levels(values), self.weights), 0))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -172,7 +172,7 @@ class RidgeTimes:
 
     def times(self, values: Floats) -> Floats:
         known = standardised(values, np.array(self.means), np.array(self.spreads))
-        return np.asarray(self.intercept + known @ np.array(self.weights))
+        return np.asarray(self.intercept + _weighed(known, self.weights))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -231,6 +231,11 @@ class Stack:
 
     def to_json(self) -> dict[str, Any]:
         return {"members": {name: one.to_json() for name, one in self.members.items()}, "weights": dict(self.weights)}
+
+
+def _weighed(values: Floats, weights: tuple[float, ...]) -> Floats:
+    """The weighted sum of each row: not a matrix product, whose last digits depend on which rows are beside it."""
+    return np.asarray((values * np.array(weights)).sum(axis=1))
 
 
 def _levels(values: Floats) -> Floats:

@@ -183,6 +183,7 @@ def ranges(spend: Floats, expected: Floats) -> Ranges:
     count = len(spend)
     groups = int(np.clip(count // LEAST_IN_GROUP, 1, GROUPS))
     bounds = np.unique(np.quantile(expected, np.arange(1, groups) / groups, method="lower")) if count else np.array([])
+    bounds = bounds[bounds < expected.max(initial=0.0)]  # nobody is above that, so there is no group
     group = np.searchsorted(bounds, expected)
     least = max(SMALLEST_SHARE * float(np.mean(np.minimum(spend, largest(spend)))), 1e-9)
     times = spend / np.maximum(expected, least)

@@ -164,6 +164,7 @@ def _risen(warehouse: Warehouse, days: Days) -> "tuple[pd.DataFrame, pd.DataFram
     )
     before = features_as_of(warehouse, days.before)
     before = before[before["lifecycle_stage"] != "dormant"]
+    now = now[now["recency_days"] > np.minimum(now["usual_gap_days"], asked.days_before)]
     both = sorted({*now["customer_id"]} & {*before["customer_id"]})
     if not both:
         return None
@@ -221,7 +222,8 @@ def _tell(warehouse: Warehouse) -> Mapping[str, Any]:
     return {
         "empty_because": days
         if isinstance(days, str)
-        else f"of no valuable customer did the risk rise by early_warning.least_rise = {least} since {days.before}"
+        else f"of no valuable customer did the risk rise by early_warning.least_rise = {least} since {days.before}, "
+        "but for those who have ordered since and are not late"
     }
 
 
@@ -232,8 +234,9 @@ TABLE = FrameTable(
     "early_warning.days_before earlier, of what was known on each, at the level of as_of: the rise is the customer's, "
     "not the model's or the season's. The time to come is that in which whoever orders nothing counts as gone, or "
     "early_warning.horizon_days. Valuable are the early_warning.top_share of customers by historic value, equal ones "
-    "alike; who came within the month has no earlier risk, and who was dormant before (lifecycle_stage) is not warned "
-    "of. Listed are the early_warning.customers with most at stake, of those whose risk rose by "
+    "alike; who came within the month has no earlier risk. Not warned of is who was dormant before (lifecycle_stage), "
+    "or has ordered since and is not later than usual (usual_gap_days): after an order nobody needs the next one at "
+    "once. Listed are the early_warning.customers with most at stake, of those whose risk rose by "
     "early_warning.least_rise. Reasons are the exact SHAP values of today less those of the day before. Actions are "
     "by rule, the first that holds: wait, where it may be the season; call, the early_warning.calls with most at "
     "stake; ask about returns; a second-order offer; a replenishment reminder for regulars who are a little late; "

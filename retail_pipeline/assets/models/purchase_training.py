@@ -41,7 +41,7 @@ from retail_pipeline.assets.models.model_card import model_card
 from retail_pipeline.assets.models.purchase_labels import Reach, churn_days, contents, observe
 from retail_pipeline.assets.sql_assets import find_sql_tables
 from retail_pipeline.errors import ModelError
-from retail_pipeline.saved_models import load_model, save_model
+from retail_pipeline.saved_models import SavedModel, load_model, save_model
 from retail_pipeline.settings import PredictionSettings, Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
 
@@ -143,8 +143,21 @@ def fitting_models(warehouse: Warehouse) -> Fitted | None:
     saved = load_model(warehouse.home.models / SUBJECT)
     if saved is None or saved.numbers.get("made_by") != made_by(warehouse.settings):
         return None
-    tasks = tuple(Task(int(days), told) for days, told in saved.numbers["tasks"].items())
+    tasks = tuple(Task(days, told) for days, told in told_tasks(saved).items())
     return Fitted(saved.id, saved.notes, saved.numbers["churn_days"], tuple(sorted(tasks, key=_by_horizon)))
+
+
+def saved_tasks(told: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """By horizon what is saved of its task, and the run that trained it: that is no part of what a model is."""
+    numbers = {str(days): {name: one for name, one in of.items() if name != "run_id"} for days, of in told.items()}
+    return numbers, {str(days): of["run_id"] for days, of in told.items() if of["model"]}
+
+
+def told_tasks(saved: SavedModel) -> dict[int, dict[str, Any]]:
+    """By horizon, ascending, what :func:`saved_tasks` was given."""
+    runs = saved.notes["runs"]
+    told = {int(days): of for days, of in saved.numbers["tasks"].items()}
+    return {days: {**told[days], "run_id": runs.get(str(days))} for days in sorted(told)}
 
 
 def _by_horizon(task: Task) -> int:
@@ -214,15 +227,13 @@ def train_models(warehouse: Warehouse, there: Reach, before: Fitted | None, reas
     tasks, decisions = {}, {}
     for days in horizons:
         tasks[days], decisions[days] = _train_task(warehouse, there, days, known.get(days))
-    numbers = {
-        "made_by": made_by(warehouse.settings),
-        "churn_days": gone,
-        "tasks": {str(days): task.told for days, task in tasks.items()},
-    }
+    saved, runs = saved_tasks({days: task.told for days, task in tasks.items()})
+    numbers = {"made_by": made_by(warehouse.settings), "churn_days": gone, "tasks": saved}
     notes = {
         "reason": reason,
         "created_at": str(warehouse.value("select strftime(now() at time zone 'UTC', '%Y-%m-%d %H:%M:%S')")),
         "run_id": warehouse.run_id,
+        "runs": runs,
         "customers": there.customers,
         "data_until": there.as_of.isoformat(),
         "history_days": there.days,

@@ -39,6 +39,8 @@ from retail_pipeline.assets.models.purchase_training import (
     FEATURE_TABLES,
     TOLD_FEATURES,
     purchase_days_before,
+    saved_tasks,
+    told_tasks,
     versions,
 )
 from retail_pipeline.assets.models.value_card import value_card
@@ -134,8 +136,7 @@ def fitting_values(warehouse: Warehouse) -> FittedValue | None:
     saved = load_model(warehouse.home.models / SUBJECT)
     if saved is None or saved.numbers.get("made_by") != made_by(warehouse.settings):
         return None
-    tasks = {int(days): told for days, told in saved.numbers["tasks"].items()}
-    return FittedValue(saved.id, saved.notes, tuple(ValueTask(days, tasks[days]) for days in sorted(tasks)))
+    return FittedValue(saved.id, saved.notes, tuple(ValueTask(days, told) for days, told in told_tasks(saved).items()))
 
 
 def too_little_value(warehouse: Warehouse, there: Reach) -> str:
@@ -202,14 +203,13 @@ def train_values(warehouse: Warehouse, there: Reach, before: FittedValue | None,
     tasks, decisions = {}, {}
     for days in horizons:
         tasks[days], decisions[days] = _train_task(warehouse, there, days, known.get(days), seen)
-    numbers = {
-        "made_by": made_by(warehouse.settings),
-        "tasks": {str(days): task.told for days, task in tasks.items()},
-    }
+    saved, runs = saved_tasks({days: task.told for days, task in tasks.items()})
+    numbers = {"made_by": made_by(warehouse.settings), "tasks": saved}
     notes = {
         "reason": reason,
         "created_at": str(warehouse.value("select strftime(now() at time zone 'UTC', '%Y-%m-%d %H:%M:%S')")),
         "run_id": warehouse.run_id,
+        "runs": runs,
         "customers": there.customers,
         "data_until": there.as_of.isoformat(),
         "history_days": there.days,

@@ -143,6 +143,15 @@ def test_a_model_read_again_says_the_same(name: str, models: dict[str, SpendMode
     assert np.isfinite(told).all()
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_expected_of_a_customer_does_not_depend_on_who_else_there_is(
+    name: str, models: dict[str, SpendModel], fresh: Spending
+) -> None:
+    among_all = models[name].expected(fresh.values)
+    for first, last in ((0, 1), (1, 4), (7, 12), (1_000, 1_999)):
+        assert np.array_equal(models[name].expected(fresh.values[first:last]), among_all[first:last])
+
+
 @pytest.mark.parametrize("name", [name for name in CANDIDATES if name != "btyd"])  # the truth is not of its kind
 def test_candidates_come_nearer_to_the_truth_than_baselines(
     name: str, models: dict[str, SpendModel], fresh: Spending
@@ -277,6 +286,17 @@ def test_groups_of_expectations_have_ranges_of_their_own() -> None:
     lower, upper = ranges(spend, expected).ends(np.array([10.0, 1_000.0]))
     assert (lower[0], upper[0]) == (0.0, 10.0)
     np.testing.assert_allclose([lower[1], upper[1]], [905, 1_095], atol=2)
+
+
+def test_who_is_expected_to_spend_more_than_anyone_before_has_the_range_of_the_highest_group() -> None:
+    expected = np.concatenate([np.arange(1.0, 801.0), np.full(200, 900.0)])  # of the highest fifth the same
+    spend = np.concatenate([np.zeros(800), 1_800 * np.linspace(0, 1, 200)])
+    told = ranges(spend, expected)
+    highest, above = (told.ends(np.array([each])) for each in (900.0, 1_000.0))
+    assert highest[1][0] > 1_700
+    np.testing.assert_allclose(above[1] / highest[1], 1_000 / 900)
+    (alike,) = ranges(np.arange(300.0), np.full(300, 7.0)).upper  # a group where all are alike
+    assert alike > 0
 
 
 # the experiment

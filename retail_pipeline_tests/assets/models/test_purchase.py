@@ -443,19 +443,23 @@ def test_models_of_orders_that_have_changed_since_go(changing: Warehouse) -> Non
     assert found.tasks[1].told["reason"] != "old"
 
 
-def test_a_changed_model_is_refused_and_trained_anew(changing: Warehouse) -> None:
+def test_a_changed_model_is_refused_and_trained_anew(changing: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     model_id = champions(changing)[0]["saved_model"]
     place = changing.home.models / SUBJECT / model_id / "model.json"
     told = json.loads(place.read_text())
     told["tasks"]["30"]["model"]["calibration"]["slope"] = 9
     place.write_text(json.dumps(told))
+    monkeypatch.setattr(changing, "run_id", "another-run")
     with pytest.raises(ModelError, match="changed since it was saved"):
         fitting_models(changing)
     build(changing)
-    assert champions(changing)[0]["saved_model"] == model_id  # the same data make the same models
+    assert champions(changing)[0]["saved_model"] == model_id  # the same data make the same models, whichever run
     saved = load_model(changing.home.models / SUBJECT)
     assert saved
     assert "refused" in saved.notes["reason"]
+    fitted = fitting_models(changing)
+    assert fitted
+    assert {task.told["run_id"] for task in fitted.served} == {"another-run"}
 
 
 def warnings(warehouse: Warehouse) -> list[dict[str, Any]]:
@@ -489,6 +493,32 @@ def test_warned_of_are_those_who_spent_most(trained: Warehouse) -> None:
     best = sorted(spent.values(), reverse=True)[: -(-len(spent) // 5) + 1]
     assert all(float(row["historic_value"]) == pytest.approx(spent[row["customer_id"]]) for row in warnings(trained))
     assert min(float(row["historic_value"]) for row in warnings(trained)) >= best[-1] - 0.001
+
+
+@pytest.mark.parametrize(
+    ("recency_days", "usual_gap_days", "is_warned_of"),
+    [
+        (30, 30, False),  # ordered since the day before, and no later than usual
+        (31, 60, True),  # silent for all of the time
+        (30, 29, True),  # ordered since, but should have come again
+    ],
+)
+def test_who_has_ordered_since_and_is_not_late_is_not_warned_of(
+    trained: Warehouse, recency_days: int, usual_gap_days: int, is_warned_of: bool
+) -> None:
+    first, *others = [row["customer_id"] for row in warnings(trained)]
+    trained.execute("create temp table kept as from customers.features")
+    try:
+        trained.execute(
+            "update customers.features set recency_days = $days, usual_gap_days = $gap where customer_id = $id",
+            {"days": recency_days, "gap": usual_gap_days, "id": first},
+        )
+        found = early_warning.TABLE.make(trained)["customer_id"].tolist()
+    finally:
+        trained.execute("delete from customers.features")
+        trained.execute("insert into customers.features from kept")
+        trained.execute("drop table kept")
+    assert found == ([first, *others] if is_warned_of else others)
 
 
 def test_what_is_at_stake_by_hand(trained: Warehouse) -> None:

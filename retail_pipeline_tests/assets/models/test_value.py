@@ -235,19 +235,23 @@ def test_a_challenger_takes_over_only_if_it_is_better(changing: Warehouse) -> No
     assert (task == knowing) == ("stays: a capped error of" in told)
 
 
-def test_a_changed_model_is_refused_and_trained_anew(changing: Warehouse) -> None:
+def test_a_changed_model_is_refused_and_trained_anew(changing: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     model_id = champions(changing)[0]["saved_model"]
     place = changing.home.models / SUBJECT / model_id / "model.json"
     told = json.loads(place.read_text())
     told["tasks"]["30"]["model"]["level"] = 9
     place.write_text(json.dumps(told))
+    monkeypatch.setattr(changing, "run_id", "another-run")
     with pytest.raises(ModelError, match="changed since it was saved"):
         fitting_values(changing)
     build(changing)
-    assert champions(changing)[0]["saved_model"] == model_id  # the same data make the same models
+    assert champions(changing)[0]["saved_model"] == model_id  # the same data make the same models, whichever run
     saved = load_model(changing.home.models / SUBJECT)
     assert saved
     assert "refused" in saved.notes["reason"]
+    fitted = fitting_values(changing)
+    assert fitted
+    assert {task.told["run_id"] for task in fitted.served} == {"another-run"}
 
 
 def test_models_that_learned_from_days_after_as_of_do_not_serve(changing: Warehouse) -> None:
