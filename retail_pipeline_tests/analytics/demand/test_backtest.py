@@ -1,5 +1,7 @@
 """Models of demand are chosen by what they were worth, and only what makes forecasts better is taken into account."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,7 +113,7 @@ def priced(products: int, weeks: int, of_price: float) -> Panel:
     mean = np.exp(generator.normal(3, 0.5, (products, 1))) * (prices / 10) ** -of_price
     demand = np.maximum(generator.poisson(mean), 1).astype(np.float64)
     panel = panel_of(demand)
-    return Panel(panel.products, panel.weeks, panel.demand, panel.known, panel.largest, prices, panel.first)
+    return replace(panel, prices=prices)
 
 
 def test_the_elasticity_that_was_planted_is_found() -> None:
