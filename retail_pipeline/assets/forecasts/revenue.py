@@ -169,7 +169,7 @@ def _future(one: ShopSeries, served: Served, *, is_champion: bool) -> "pd.DataFr
     periods, place = one.grid.periods[one.grid.known : until], np.arange(one.horizon)
     mean, widths, sources = served.mean, served.widths, served.sources
     if one.frequency == DAY:
-        days = pd.date_range(periods[0], periods[-1])
+        days = pd.date_range(one.calendar.days[one.calendar.known], periods[-1])
         spread = days.get_indexer(periods)
         mean, widths = _spread(mean, spread, len(days)), np.stack([_spread(row, spread, len(days)) for row in widths])
         whole = np.full((len(sources), len(days)), CALENDAR, dtype=object)

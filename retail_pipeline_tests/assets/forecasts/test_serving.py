@@ -6,7 +6,7 @@ import pandas as pd
 from retail_pipeline.analytics.forecasting.backtest import choose, run
 from retail_pipeline.analytics.forecasting.shop import ShopSeries
 from retail_pipeline.assets.forecasts.forecast_training import Told
-from retail_pipeline.assets.forecasts.revenue import CONFORMAL, serve
+from retail_pipeline.assets.forecasts.revenue import CALENDAR, CONFORMAL, _future, serve
 from retail_pipeline_tests.analytics.forecasting.histories import MONDAY, shop_of
 
 NAMES = ("seasonal_naive", "naive", "drift")
@@ -36,6 +36,19 @@ def test_a_shop_that_begins_to_open_on_sundays_is_forecast_by_the_choice_made_be
     assert served.mean[:7].min() > 0
     assert not np.any(served.sources == CONFORMAL)  # errors of 78 days ahead say nothing of 91
     assert served.widths[0].min() > 0
+
+
+def test_days_to_come_begin_on_the_day_after_the_last_one_though_the_shop_is_closed_then() -> None:
+    days = pd.date_range(MONDAY, periods=279)  # the last is a Saturday
+    values = np.where(days.dayofweek == 6, 0.0, np.random.default_rng(3).gamma(20, 5, 279))
+    one = series(values, "day")
+    served = serve(one, tried(one))
+    assert served is not None
+    rows = _future(one, served, is_champion=True)
+    assert rows["period"].tolist() == pd.date_range(days[-1] + pd.Timedelta(days=1), periods=len(rows)).tolist()
+    assert rows["horizon"].tolist() == list(range(1, len(rows) + 1))
+    assert (rows["value"].iloc[0], rows["interval_80"].iloc[0]) == (0.0, CALENDAR)
+    assert rows["value"].iloc[1] > 0
 
 
 def test_until_it_is_tried_anew_a_model_knows_of_no_more_years_than_when_it_was_tried() -> None:
