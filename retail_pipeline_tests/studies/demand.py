@@ -119,7 +119,8 @@ def panel_of(demand: Array) -> Panel:
     days = np.datetime64("2022-01-03") + 7 * np.arange(demand.shape[1])
     return Panel.of(
         np.array([f"{place:05d}" for place in range(len(demand))], dtype=object), days, row, column,
-        demand=units, known=units, largest=np.minimum(units, 1.0), prices=np.ones(len(units)),
+        demand=units, known=units, largest=np.minimum(units, 1.0), largest_known=np.minimum(units, 1.0),
+        prices=np.ones(len(units)),
     )  # fmt: skip
 
 

@@ -191,6 +191,7 @@ def _enter(windows: Sequence[Window], kind: str, fitted: Sequence[tuple[Candidat
 def _choose(entrants: Sequence[Entrant], before: Serving | None, *, is_own: bool, least: int) -> Serving:
     """The entrant of the least score, if it is ahead of the baselines beyond chance, and not behind in the last window.
 
+    The model that served before stays, with the parameters that are best by now, unless that one is ahead of it too.
     With fewer products than ``least``, of all kinds together, chance cannot be told: the mean of all weeks serves.
     """
     products = len(np.unique(entrants[0].outcomes[VALIDATION].products))
@@ -214,7 +215,7 @@ def _choose(entrants: Sequence[Entrant], before: Serving | None, *, is_own: bool
         return Serving(baseline.candidate, baseline.shape, words)
     if before is not None and not before.candidate.is_baseline:
         for entrant, score in zip(entrants, scores, strict=True):
-            is_it = entrant.candidate == before.candidate and entrant is not chosen
+            is_it = entrant.candidate.model == before.candidate.model and entrant is not chosen
             if is_it and _ahead(draws, scores[best], score) < LEAST_BETTER:
                 words += f"it stays, for {chosen.candidate.model} is not better beyond chance"
                 return Serving(entrant.candidate, entrant.shape, words)

@@ -24,6 +24,8 @@ class Panel:
         The same as it was known at the end of each week: what was cancelled in the week after is still in it.
     largest
         Units of each week's largest order [products x weeks].
+    largest_known
+        The same as it was known at the end of each week.
     prices
         What a unit cost, NaN in weeks without an order [products x weeks].
     first
@@ -35,6 +37,7 @@ class Panel:
     demand: Array
     known: Array
     largest: Array
+    largest_known: Array
     prices: Array
     first: Array
 
@@ -49,7 +52,7 @@ class Panel:
         row, column
             Of each week of a product, its places in these.
         units
-            ``demand``, ``known``, ``largest`` and ``prices`` of each.
+            ``demand``, ``known``, ``largest``, ``largest_known`` and ``prices`` of each.
         """
         matrices = {}
         for name, values in units.items():
@@ -62,7 +65,9 @@ class Panel:
     def sample(self, most: int) -> "Panel":
         """So many products at most, evenly spread over them."""
         rows = np.arange(0, len(self.products), max(1, -(-len(self.products) // most)))
-        matrices = (getattr(self, name)[rows] for name in ("demand", "known", "largest", "prices", "first"))
+        matrices = (
+            getattr(self, name)[rows] for name in ("demand", "known", "largest", "largest_known", "prices", "first")
+        )
         return Panel(self.products[rows], self.weeks, *matrices)
 
     def until(self, origin: int, large_order_times: float | None = None) -> "History":
@@ -74,10 +79,11 @@ class Panel:
             A single order counts up to so many usual weeks of its product; in full if not given.
         """
         rows = np.flatnonzero(self.first < origin)
-        demand = self.demand[rows, :origin].copy()
+        demand, largest = self.demand[rows, :origin].copy(), self.largest[rows, :origin].copy()
         demand[:, -1:] = self.known[rows, origin - 1 : origin]
+        largest[:, -1:] = self.largest_known[rows, origin - 1 : origin]
         first = self.first[rows]
-        small = tempered(demand, self.largest[rows, :origin], large_order_times)
+        small = tempered(demand, largest, large_order_times)
         return History(rows, small, demand, first, self.prices[rows, :origin])
 
 

@@ -51,7 +51,7 @@ class Backtest:
     is_open
         Whether there was to be any trade, as known then [origins, horizon].
     levels
-        The level of the series at each origin, by which errors are made comparable [origins].
+        The level of the series at each origin, by which errors are made comparable, 0 before its start [origins].
     scale, squared_scale
         The seasonal naive's mean absolute and squared error within the history before the last origin.
     """
@@ -86,8 +86,9 @@ class Backtest:
         return np.asarray(self.mean[model] - self.actual)
 
     def scores(self, model: str) -> Floats:
-        """Errors by their scale [origins, horizon]."""
-        return np.asarray(self.errors(model) / error_scale(self.mean[model], self.levels[:, None]))
+        """Errors by their scale, unknown from origins before there was anything [origins, horizon]."""
+        errors = np.where(self.levels[:, None] > 0, self.errors(model), np.nan)
+        return np.asarray(errors / error_scale(self.mean[model], self.levels[:, None]))
 
 
 @dataclass(frozen=True)
@@ -151,17 +152,27 @@ def run(
 
 
 def level(values: Floats, year: int) -> float:
-    """The level of a series: the mean size of its values in the last year; 1 where there is nothing."""
-    size = float(np.abs(values[-year:]).mean())
-    return size if size > 0 else 1.0
+    """The level of a series: the mean size of its values in the last year, since its start; 0 where there is nothing.
+
+    Examples
+    --------
+    >>> level(np.array([0.0, 0.0, 6.0, -2.0]), year=12)
+    4.0
+    """
+    started = np.flatnonzero(values)
+    if not len(started):
+        return 0.0
+    return float(np.abs(values[max(len(values) - year, int(started[0])) :]).mean())
 
 
 def error_scale(mean: Floats, level_: Floats | float) -> Floats:
     """What errors are measured by to be comparable: the size of what is expected, but half of the level at least.
 
-    In a peak errors are larger than in a trough, and this year's larger than those of a smaller shop last year.
+    In a peak errors are larger than in a trough, and this year's larger than those of a smaller shop last year. Where
+    both are nothing it is 1.
     """
-    return np.asarray(np.maximum(np.abs(mean), np.asarray(level_) / 2))
+    size = np.maximum(np.abs(mean), np.asarray(level_) / 2)
+    return np.where(size > 0, size, 1.0)
 
 
 def choose(found: Backtest | None, tuned: Mapping[str, Tuning]) -> Choice:

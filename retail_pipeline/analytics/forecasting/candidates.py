@@ -57,12 +57,15 @@ def tunings(past: Past, names: tuple[str, ...]) -> dict[str, Tuning]:
 
 
 def forecasts(past: Past, names: tuple[str, ...], tuned: Mapping[str, Tuning]) -> dict[str, Forecast]:
-    """What each of the named models says, by name; those that cannot be fitted are left out."""
+    """What each of the named models says, by name; those that cannot be fitted, or say no number, are left out.
+
+    Of a series that never was below zero none is expected below it.
+    """
     found: dict[str, Forecast] = {}
     for name in _single(names):
         told = BY_NAME[name].forecast(past, tuned.get(name, {}))
-        if told is not None:
-            found[name] = told
+        if told is not None and np.isfinite([told.mean, told.sd]).all():
+            found[name] = Forecast(np.maximum(told.mean, 0.0), told.sd) if past.is_positive else told
     combined = combine(found) if COMBINATION in names else None
     if combined is not None:
         found[COMBINATION] = combined

@@ -71,6 +71,11 @@ class Past:
         return self.year if self.years_known >= 2 else 1
 
     @property
+    def is_positive(self) -> bool:
+        """Whether no period was ever below zero."""
+        return bool((self.values >= 0).all())
+
+    @property
     def is_empty(self) -> bool:
         """Whether there was never anything."""
         return not np.any(self.values)

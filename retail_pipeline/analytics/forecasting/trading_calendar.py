@@ -83,15 +83,20 @@ class ShopCalendar:
         self.is_open = has_sales & traded
         """Days of the past on which there was trade."""
         self._is_closed = is_closed
-        self._usual = self._compare()
+        self._usual = self._compare(0, self.known)
 
-    def _compare(self) -> Floats:
-        """What each day of the past would have brought as a usual one, by the same weekday around it; else unknown."""
-        plain = self.is_open & (self._code[: self.known] < 0)
-        padded = np.concatenate([np.where(plain, self._values, np.nan), np.full(28, np.nan)])
-        padded = np.concatenate([np.full(28, np.nan), padded])
-        around = np.stack([padded[28 + step : 28 + step + self.known] for step in NEIGHBOURS])
-        usual = np.full(self.known, np.nan)
+    def _compare(self, first: int, known: int) -> Floats:
+        """What days from one place on would have brought as usual ones, by the same weekday around them; else unknown.
+
+        No day after the ``known`` ones has a say.
+        """
+        reach = NEIGHBOURS[-1]
+        start = max(first - reach, 0)
+        plain = self.is_open[start:known] & (self._code[start:known] < 0)
+        padded = np.full(known - first + 2 * reach, np.nan)
+        padded[start - first + reach : known - first + reach] = np.where(plain, self._values[start:known], np.nan)
+        around = np.stack([padded[reach + step : reach + step + known - first] for step in NEIGHBOURS])
+        usual = np.full(known - first, np.nan)
         some = np.isfinite(around).any(axis=0)
         usual[some] = np.nanmedian(around[:, some], axis=0)
         return usual
@@ -137,7 +142,8 @@ class ShopCalendar:
         It is what its earlier dates brought, against the same weekday around them, shrunken towards 1: with n dates
         the logarithm counts n / (n+1).
         """
-        code, usual = self._code[:known], self._usual[:known]
+        late = max(known - NEIGHBOURS[-1], 0)
+        code, usual = self._code[:known], np.concatenate([self._usual[:late], self._compare(late, known)])
         comparable = (code >= 0) & self.is_open[:known] & (usual > 0)
         count = self._code.max(initial=-1) + 1
         brought = np.bincount(code[comparable], weights=self._values[:known][comparable], minlength=count)

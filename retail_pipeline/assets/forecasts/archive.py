@@ -53,7 +53,7 @@ SELECT = f"""
         union all
         select {", ".join(KEPT)}
         from before
-        where origin >= (select max(period) from {REVENUE} where kind = 'history') - $archive_days
+        where coalesce(origin >= (select max(period) from {REVENUE} where kind = 'history') - $archive_days, true)
     ),
 
     scales as (

@@ -29,7 +29,7 @@ CHECKS: list[TableCheck] = [
         "forecasts.product_weeks",
         "demand_is_what_was_left",
         "demand is what was sold less what was soon undone, the largest order is part of it, and what was undone at "
-        "once of that",
+        "once of that; so it was when the week was over",
         """
         select product_id, week, units_sold, units_undone, demand
         from forecasts.product_weeks
@@ -37,6 +37,7 @@ CHECKS: list[TableCheck] = [
             demand = units_sold - units_undone
             and units_undone_at_once between 0 and units_undone
             and largest_order between 0 and demand
+            and largest_order_at_once between largest_order and units_sold - units_undone_at_once
             and (largest_order > 0) = (demand > 0)
             and (orders > 0) = (demand > 0)
             and revenue >= 0

@@ -62,11 +62,13 @@ UNITS = f"""
         cast(weeks.demand as double) as demand,
         cast(weeks.units_sold - weeks.units_undone_at_once as double) as known,
         cast(weeks.largest_order as double) as largest,
+        cast(weeks.largest_order_at_once as double) as largest_known,
         coalesce(weeks.unit_price, 'nan') as prices
     from {WEEKS} as weeks
     join products on weeks.product_id = products.product_id
     where not weeks.is_partial
 """
+UNITS_OF_WEEKS = ("demand", "known", "largest", "largest_known", "prices")
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def read_panel(warehouse: Warehouse) -> Panel:
         weeks,
         units["product"].astype(np.int64),
         units["week"].astype(np.int64),
-        **{name: units[name] for name in ("demand", "known", "largest", "prices")},
+        **{name: units[name] for name in UNITS_OF_WEEKS},
     )
 
 

@@ -16,6 +16,7 @@ columns:
   units_undone_at_once: units of them cancelled before the week was over [units]
   demand: units_sold less units_undone [units]
   largest_order: units that the largest order of the week took, less what was soon cancelled of it [units]
+  largest_order_at_once: the same, less only what was cancelled of it before the week was over [units]
   orders: orders with the product of which something is left [orders]
   revenue: value of what was demanded, after discount, 0 if there is no rate [reporting currency]
   unit_price: what a unit cost in the middle order of the week (the mean of two), null if there is no rate [reporting currency]
@@ -74,6 +75,7 @@ select
     cast(sum(by_order.undone_at_once) as decimal(18, 4)) as units_undone_at_once,
     cast(sum(by_order.quantity - by_order.undone) as decimal(18, 4)) as demand,
     cast(max(by_order.quantity - by_order.undone) as decimal(18, 4)) as largest_order,
+    cast(max(by_order.quantity - by_order.undone_at_once) as decimal(18, 4)) as largest_order_at_once,
     cast(sum(case when by_order.quantity > by_order.undone then 1 else 0 end) as bigint) as orders,
     cast(
         sum(

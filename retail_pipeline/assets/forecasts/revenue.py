@@ -1,7 +1,7 @@
 """``forecasts.revenue``: net sales as they were and as they are forecast, of the whole and its parts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -62,11 +62,13 @@ class Served:
 def serve(one: ShopSeries, told: Told | None, *, baseline: bool = False) -> Served | None:
     """The champion's forecast, or the baseline's; where it cannot be fitted that of the plainest that can.
 
-    None of a series without two periods.
+    It knows of as many years as it did when it was tried. None of a series without two periods.
     """
     import numpy as np
 
     past = one.past(len(one.values))
+    if told is not None:
+        past = replace(past, years_known=min(past.years_known, told.told["years_known"]))
     wanted = BASELINE if baseline or told is None else told.choice.model
     tuning = told.choice.tuning if told else {}
     names = needed(wanted, told.names) if told else (wanted,)
@@ -76,8 +78,9 @@ def serve(one: ShopSeries, told: Told | None, *, baseline: bool = False) -> Serv
         wanted, forecast = next(iter(forecasts(past, (BASELINE, "naive"), {}).items()), (wanted, None))
     if forecast is None:
         return None
-    is_scored = told is not None and wanted == told.choice.model
-    scores = told.scores if told is not None and is_scored else np.empty((0, one.horizon))
+    scores = np.empty((0, one.horizon))
+    if told is not None and wanted == told.choice.model and told.scores.shape[1] == one.horizon:
+        scores = told.scores  # of a shop that trades on more weekdays since, or fewer, errors are of another horizon
     is_open, scale = past.trading[past.n :] > 0, error_scale(forecast.mean, level(one.values, one.year))
     widths, conformal = half_widths(scores, np.isfinite(scores), scale, forecast.sd, is_open)
     return Served(wanted, forecast.mean, widths, np.where(is_open, np.where(conformal, CONFORMAL, OWN), CALENDAR))
@@ -166,7 +169,7 @@ def _future(one: ShopSeries, served: Served, *, is_champion: bool) -> "pd.DataFr
     periods, place = one.grid.periods[one.grid.known : until], np.arange(one.horizon)
     mean, widths, sources = served.mean, served.widths, served.sources
     if one.frequency == DAY:
-        days = pd.date_range(periods[0], periods[-1])
+        days = pd.date_range(one.calendar.days[one.calendar.known], periods[-1])
         spread = days.get_indexer(periods)
         mean, widths = _spread(mean, spread, len(days)), np.stack([_spread(row, spread, len(days)) for row in widths])
         whole = np.full((len(sources), len(days)), CALENDAR, dtype=object)

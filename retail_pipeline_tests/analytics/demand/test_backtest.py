@@ -1,15 +1,19 @@
 """Models of demand are chosen by what they were worth, and only what makes forecasts better is taken into account."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from retail_pipeline.analytics.demand import measures
-from retail_pipeline.analytics.demand.backtest import Serving, Tried, run
-from retail_pipeline.analytics.demand.levels import Array, season_factor
+from retail_pipeline.analytics.demand.backtest import Entrant, Serving, Tried, _choose, run
+from retail_pipeline.analytics.demand.distributions import Shape, Width
+from retail_pipeline.analytics.demand.levels import Array, Candidate, season_factor
+from retail_pipeline.analytics.demand.outcomes import Outcome
 from retail_pipeline.analytics.demand.outlook import Outlook
 from retail_pipeline.analytics.demand.panel import Panel
 from retail_pipeline.analytics.demand.prices import at_usual_prices, elasticity, price_moves
-from retail_pipeline.analytics.demand.windows import Limits, lay_windows
+from retail_pipeline.analytics.demand.windows import TEST, VALIDATION, Limits, lay_windows
 from retail_pipeline_tests.studies.demand import panel_of
 
 LIMITS = Limits(new_weeks=8, dead_weeks=12, dead_chance=0.01, least_products=20, large_order_times=5.0)
@@ -92,6 +96,30 @@ def test_what_serves_stays_unless_another_is_better_beyond_chance(steady: Tried)
     }
 
 
+def entrant(model: str, errors: Array, **parameters: float) -> Entrant:
+    """A model with an error for each product in two windows, and losses of the same size."""
+    nothing = np.zeros(len(errors))
+    outcome = Outcome(np.arange(len(errors)), errors, errors[:, None], *(nothing for _ in range(5)))
+    candidate = Candidate(model, parameters, is_baseline=model == "naive")
+    return Entrant(candidate, Shape(Width()), {VALIDATION: outcome, TEST: outcome})
+
+
+@pytest.mark.parametrize(("worse_by", "stays"), [(0.001, True), (0.2, False)])
+def test_a_model_that_served_stays_with_new_parameters_unless_another_is_better_beyond_chance(
+    worse_by: float, stays: bool
+) -> None:
+    generator = np.random.Generator(np.random.PCG64(7))
+    noise = generator.normal(0, 0.1, (3, 100))
+    entrants = [
+        entrant("naive", 2.0 + noise[0]), entrant("ses", 1.0 + noise[1], alpha=0.2),
+        entrant("tsb", 1.0 + worse_by + noise[1] + noise[2] - noise[2].mean()),
+    ]  # fmt: skip
+    before = Serving(Candidate("tsb", {"alpha_size": 0.3}), Shape(Width()), "")
+    serves = _choose(entrants, before, is_own=True, least=20)
+    assert serves.candidate == (entrants[2] if stays else entrants[1]).candidate
+    assert _choose(entrants, None, is_own=True, least=20).candidate.model == "ses"
+
+
 def test_what_was_chosen_is_the_same_after_it_was_saved(steady: Tried) -> None:
     for one in steady.serving.values():
         assert Serving.as_told(one.told()) == one
@@ -111,7 +139,7 @@ def priced(products: int, weeks: int, of_price: float) -> Panel:
     mean = np.exp(generator.normal(3, 0.5, (products, 1))) * (prices / 10) ** -of_price
     demand = np.maximum(generator.poisson(mean), 1).astype(np.float64)
     panel = panel_of(demand)
-    return Panel(panel.products, panel.weeks, panel.demand, panel.known, panel.largest, prices, panel.first)
+    return replace(panel, prices=prices)
 
 
 def test_the_elasticity_that_was_planted_is_found() -> None:

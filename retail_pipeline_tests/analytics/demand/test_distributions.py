@@ -103,7 +103,18 @@ def test_what_was_cancelled_after_a_week_was_not_known_at_its_end() -> None:
     place = np.array([0, 0, 0])
     panel = Panel.of(
         np.array(["A"], dtype=object), np.arange(3).astype("datetime64[D]"), place, np.arange(3),
-        demand=np.array([1.0, 2, 3]), known=np.array([1.0, 9, 3]), largest=np.array([1.0, 2, 3]), prices=np.ones(3),
+        demand=np.array([1.0, 2, 3]), known=np.array([1.0, 9, 3]), largest=np.array([1.0, 2, 3]),
+        largest_known=np.array([1.0, 9, 3]), prices=np.ones(3),
     )  # fmt: skip
     assert panel.until(2).demand.tolist() == [[1, 9]]
     assert panel.until(3).demand.tolist() == [[1, 2, 3]]
+
+
+def test_a_giant_order_that_is_cancelled_only_the_week_after_counts_no_more_than_another() -> None:
+    place = np.zeros(5, dtype=int)
+    panel = Panel.of(
+        np.array(["A"], dtype=object), np.arange(5).astype("datetime64[D]"), place, np.arange(5),
+        demand=np.array([2.0, 2, 2, 2, 2]), known=np.array([2.0, 2, 2, 2, 702]), largest=np.full(5, 2.0),
+        largest_known=np.array([2.0, 2, 2, 2, 700]), prices=np.ones(5),
+    )  # fmt: skip
+    assert panel.until(5, 5.0).demand.tolist() == [[2, 2, 2, 2, 12]]  # five usual weeks, and the two of another order

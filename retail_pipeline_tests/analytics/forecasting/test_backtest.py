@@ -227,6 +227,17 @@ def test_seasonal_errors_scale_by_the_lag() -> None:
     assert measures.seasonal_errors(np.array([1.0, 2.0, 4.0, 8.0]), 2).tolist() == [3.0, 6.0]
 
 
-def test_a_level_is_the_last_years_and_never_nothing() -> None:
+def test_a_level_is_the_last_years_since_the_start() -> None:
     assert backtest.level(np.array([100.0, 2.0, -4.0]), 2) == 3.0
-    assert backtest.level(np.zeros(3), 2) == 1.0
+    assert backtest.level(np.array([0.0, 0.0, 0.0, 8.0]), 3) == 8.0
+    assert backtest.level(np.array([5.0, 0.0, 0.0]), 2) == 0.0
+    assert backtest.level(np.zeros(3), 2) == 0.0
+
+
+def test_a_series_that_starts_late_has_ranges_of_its_own_size() -> None:
+    noise = np.random.default_rng(12).normal(0, 5, 60)
+    for start in (30, 50, 56):
+        values = np.where(np.arange(60) < start, 0.0, 100 + noise)
+        scores = tried(values).scores("naive")
+        assert np.nanmax(np.abs(scores)) < 10
+        assert np.isfinite(scores).any() == (start < 59)

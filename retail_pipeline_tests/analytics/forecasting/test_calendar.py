@@ -61,6 +61,22 @@ def test_a_holiday_counts_half_of_what_it_did_once() -> None:
     assert (calendar.effects(before) == 1.0).all()
 
 
+def test_what_comes_after_an_origin_changes_nothing_of_what_was_known_of_its_calendar() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.gamma(20, 5, 500)
+    dates = pd.date_range(MONDAY, periods=500)
+    after = int((dates <= pd.Timestamp("2022-11-27")).sum())  # Black Friday is two days ago
+    changed = values.copy()
+    changed[after:] *= 3
+    for one, other in zip(shop_of(values).series(3, 39), shop_of(changed).series(3, 39), strict=True):
+        for origin in range(1, len(one.values)):
+            if one.grid.days_before(origin) <= after:
+                seen, same = one.past(origin), other.past(origin)
+                assert np.array_equal(seen.holidays, same.holidays)
+                assert np.array_equal(seen.trading, same.trading)
+                assert np.array_equal(seen.values, same.values)
+
+
 def test_a_month_has_as_much_trade_as_its_open_days() -> None:
     shop = closing(420, weekday=6)
     calendar = calendar_of(shop)

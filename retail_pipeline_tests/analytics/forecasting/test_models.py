@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from retail_pipeline.analytics.forecasting import candidates
 from retail_pipeline.analytics.forecasting.boosting import Boosting
 from retail_pipeline.analytics.forecasting.candidates import (
     ALL,
@@ -21,6 +22,7 @@ from retail_pipeline.analytics.forecasting.plain_models import (
     Regression,
     SeasonalNaive,
 )
+from retail_pipeline.analytics.forecasting.series import Forecast, Past, Tuning
 from retail_pipeline_tests.analytics.forecasting.histories import past_of
 
 
@@ -139,6 +141,22 @@ def test_boosting_learns_the_weekdays_of_a_series_that_has_doubled() -> None:
     values = np.tile(week, 30) * np.linspace(1, 2, 180) * noise
     found = told(Boosting(), past_of(values, 6, season=6, year=312))
     assert found.mean == pytest.approx(2 * week, rel=0.2)
+
+
+def test_a_shop_that_shrinks_is_expected_to_sell_nothing_and_not_less() -> None:
+    falls = past_of(np.array([70.0, 60, 50, 40, 30, 20, 10]), 3)
+    assert forecasts(falls, ("drift",), {})["drift"].mean.tolist() == [0.0, 0.0, 0.0]
+    gives_back = past_of(np.array([70.0, 50, 30, 10, -10, -30]), 2)
+    assert forecasts(gives_back, ("drift",), {})["drift"].mean.tolist() == pytest.approx([-50.0, -70.0])
+
+
+def test_a_model_that_says_no_number_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Drift):
+        def forecast(self, past: Past, tuning: Tuning) -> Forecast:
+            return Forecast(np.ones(past.horizon), np.full(past.horizon, np.nan))
+
+    monkeypatch.setattr(candidates, "BY_NAME", {**BY_NAME, "drift": Broken()})
+    assert list(forecasts(past_of(np.arange(12.0), 3), ("naive", "drift"), {})) == ["naive"]
 
 
 def test_the_combination_is_the_mean_of_its_members() -> None:

@@ -33,6 +33,7 @@ CORRUPTIONS: dict[str, list[str]] = {
         "update forecasts.product_weeks set demand = demand + 0.0001",
         "update forecasts.product_weeks set units_undone_at_once = units_undone + 1",
         "update forecasts.product_weeks set largest_order = demand + 1",
+        "update forecasts.product_weeks set largest_order_at_once = units_sold + 1",
         "update forecasts.product_weeks set orders = 0",
         "update forecasts.product_weeks set revenue = null",
     ],

@@ -254,3 +254,13 @@ def test_of_too_few_orders_nothing_is_tried_and_the_seasonal_naive_serves(home: 
         assert (models, reasons) == ({"seasonal_naive"}, {"too few orders"})
         assert warehouse.count("forecasts.backtest") == 0
         assert warehouse.value("select count(*) from forecasts.revenue where is_champion and frequency = 'week'") == 65
+
+
+def test_what_was_forecast_is_kept_when_for_a_night_there_is_nothing_to_forecast(store: Warehouse) -> None:
+    before = rows_of(store, f"select {', '.join(archive.KEPT)} from forecasts.archive order by all")
+    assert before
+    store.execute("create temp table put_aside as from forecasts.revenue")
+    store.execute("delete from forecasts.revenue")
+    archive.TABLE.write(store, "empty")
+    assert rows_of(store, f"select {', '.join(archive.KEPT)} from forecasts.archive order by all") == before
+    store.execute("insert into forecasts.revenue from put_aside")

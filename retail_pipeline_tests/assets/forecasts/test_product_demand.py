@@ -44,8 +44,11 @@ def lines_of_shop() -> list[list[object]]:
         if week >= 36:
             lines.append(line(f"d{week}", day(week), "YOUNG", 5))
         lines.append(line(f"e{week}", day(week), "GIANT", 2 + week % 2))
+        lines.append(line(f"f{week}", day(week), "LATE", 2))
     lines.append(line("x1", day(39, 1), "GIANT", 70_000))
     lines.append(line("x2", day(39, 2), "GIANT", -70_000, status="cancelled"))
+    lines.append(line("x3", day(39, 6), "LATE", 5_000))
+    lines.append(line("x4", day(WEEKS), "LATE", -5_000, status="cancelled"))  # the day after, in another week
     lines.append(line("y1", day(30, 5), "STEADY", 6, price=11.0))
     lines.append(line("y2", day(31, 4), "STEADY", -6, price=11.0, status="cancelled"))  # six days later, the week after
     lines.append(line("z1", day(10), "RARE", 2, price=3.0))
@@ -108,10 +111,25 @@ def test_a_giant_order_that_was_cancelled_makes_no_forecast(shop: Warehouse) -> 
     assert told["upper_95"] < 20
 
 
+def test_a_giant_order_that_is_cancelled_the_week_after_makes_none_either(shop: Warehouse) -> None:
+    row = demand_of(shop, "LATE", 39)
+    assert (row["demand"], row["largest_order"], row["largest_order_at_once"]) == (2, 2, 5_000)
+    told = one_row(shop, "from forecasts.product_demand where product_id = 'LATE' and weeks_ahead = 1")
+    assert told["value"] == pytest.approx((39 * 2 + 2 + 10) / 40)
+    assert told["units_tempered"] == 4_990
+
+
 def test_new_and_dead_products_are_told_from_rare_ones(shop: Warehouse) -> None:
     rows = rows_of(shop, "select product_id, kind from forecasts.product_demand where weeks_ahead = 1")
     kinds = {row["product_id"]: row["kind"] for row in rows}
-    assert kinds == {"STEADY": "regular", "GIANT": "regular", "RARE": "intermittent", "OLD": "dead", "YOUNG": "new"}
+    assert kinds == {
+        "STEADY": "regular",
+        "GIANT": "regular",
+        "RARE": "intermittent",
+        "OLD": "dead",
+        "YOUNG": "new",
+        "LATE": "erratic",
+    }
 
 
 def test_the_plan_follows_from_its_own_figures(shop: Warehouse) -> None:
