@@ -25,7 +25,7 @@ class Action:
 
 
 def _is_out_of_season(row: Row) -> bool:
-    """A customer for a year, of whom the season raised the risk; or who a year ago was as quiet a quarter, against habit."""
+    """A customer for a year, whose risk the season raised; or whose quarter a year ago was quiet, against habit."""
     if row["tenure_days"] <= YEAR_DAYS:
         return False
     is_regular = row["purchase_days"] >= REGULAR_DAYS and row["usual_gap_days"] <= SEASON_DAYS
