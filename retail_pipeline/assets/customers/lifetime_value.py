@@ -6,8 +6,9 @@ buy-till-you-die models of ``models.btyd_parameters`` alone. These tell of all t
 
 from typing import TYPE_CHECKING, Any
 
-from retail_pipeline.analytics.btyd import beta_geometric, gamma_gamma, outlook, pareto_nbd, quadrature
+from retail_pipeline.analytics.btyd import beta_geometric, gamma_gamma, mbg_nbd, outlook, pareto_nbd, quadrature
 from retail_pipeline.analytics.btyd.outlook import Histories
+from retail_pipeline.analytics.prediction import calibration
 from retail_pipeline.analytics.prediction.calibration import rising
 from retail_pipeline.analytics.prediction.matrix import matrix
 from retail_pipeline.assets.frame_assets import FrameTable
@@ -170,7 +171,7 @@ TABLE = FrameTable(
     upstream=(*UPSTREAM, PARAMETERS, CHAMPIONS, FEATURES),
     make=_make,
     code=(
-        *(beta_geometric, gamma_gamma, outlook, pareto_nbd, quadrature, purchase_days),
+        *(beta_geometric, gamma_gamma, mbg_nbd, outlook, pareto_nbd, quadrature, purchase_days, calibration),
         *(module for module in _READS if module not in (gamma_gamma, purchase_days)),
     ),
     parameters=(*SETTINGS, *(name for name in VALUE_SETTINGS if name not in SETTINGS)),

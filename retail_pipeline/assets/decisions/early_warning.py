@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from retail_pipeline.analytics.prediction import early_warning
 from retail_pipeline.analytics.prediction.early_warning import changes, value_if_staying
 from retail_pipeline.analytics.prediction.matrix import matrix
+from retail_pipeline.assets.customers import next_purchase
 from retail_pipeline.assets.customers.features_as_of import features_as_of
 from retail_pipeline.assets.customers.lifetime_value import LIFETIME_VALUE
 from retail_pipeline.assets.customers.next_purchase import CHURN_RISK, probabilities
@@ -292,7 +293,7 @@ TABLE = FrameTable(
         CHAMPIONS,
     ),
     make=_make,
-    code=(early_warning, warning_actions, purchase_training, *CODE),
+    code=(early_warning, warning_actions, next_purchase, purchase_training, *CODE),
     parameters=(*FEATURE_SETTINGS, *(f"early_warning_{name}" for name in EarlyWarningSettings.model_fields)),
     tell=_tell,
 )

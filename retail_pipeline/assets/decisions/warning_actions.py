@@ -25,11 +25,11 @@ class Action:
 
 
 def _is_out_of_season(row: Row) -> bool:
-    """The season is what raised the risk; or a year ago there was such a quiet quarter too, longer than a usual gap."""
-    if row["groups"][:1] == ("orders_season_ahead",):
-        return True
-    had_a_year = row["tenure_days"] > YEAR_DAYS and row["purchase_days"] >= REGULAR_DAYS
-    return bool(had_a_year and row["orders_season_ahead"] == 0 and row["usual_gap_days"] <= SEASON_DAYS)
+    """A customer for a year, whose risk the season raised; or whose quarter a year ago was quiet, against habit."""
+    if row["tenure_days"] <= YEAR_DAYS:
+        return False
+    is_regular = row["purchase_days"] >= REGULAR_DAYS and row["usual_gap_days"] <= SEASON_DAYS
+    return row["groups"][:1] == ("orders_season_ahead",) or bool(is_regular and row["orders_season_ahead"] == 0)
 
 
 def _sends_back(row: Row) -> bool:

@@ -23,7 +23,7 @@ def model_card(numbers: Mapping[str, Any], notes: Mapping[str, Any]) -> str:
         What is saved of the models. The time of the training has no part in it: the same models have the same card.
     """
     parts = ["# Models of the next purchase\n"]
-    for days, told in numbers["tasks"].items():
+    for days, told in sorted(numbers["tasks"].items(), key=lambda task: int(task[0])):
         parts.append(f"## An order within {days} days\n")
         parts.append(_card(told) if told["model"] else f"No model: {told['reason']}.\n")
     versions = ", ".join(f"{name} {number}" for name, number in sorted(notes["versions"].items()))

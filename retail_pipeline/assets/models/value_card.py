@@ -15,7 +15,8 @@ LIMITS = """\
   total_bias on the test cut-off shows what that costs, and coverage_95 what it does to the ranges.
 - Few customers bring much of the money. r2 and rmse hang on them, so that their intervals are wide; what all others
   will spend is better judged by rmse_capped, spearman and gini.
-- Nobody is expected to spend more than what one spender in 100 exceeds, unless half as much again as usual is more.
+- Ridge and trees expect of nobody more than what one spender in 100 exceeds, unless half as much again as usual is
+  more, times the factor that brings them to their level; the other models have no such bound.
 - What was learned is a habit, not an effect: that a customer is likely to spend does not say that contacting helps.
 - What is sent back after the end of the horizon is not foreseen.
 """
@@ -30,7 +31,7 @@ def value_card(numbers: Mapping[str, Any], notes: Mapping[str, Any]) -> str:
         What is saved of the models. The time of the training has no part in it: the same models have the same card.
     """
     parts = ["# Models of spend\n"]
-    for days, told in numbers["tasks"].items():
+    for days, told in sorted(numbers["tasks"].items(), key=lambda task: int(task[0])):
         parts.append(f"## Spend within {days} days\n")
         parts.append(_card(told) if told["model"] else f"No model: {told['reason']}.\n")
     known = ", ".join(f"{name} {number}" for name, number in sorted(notes["versions"].items()))

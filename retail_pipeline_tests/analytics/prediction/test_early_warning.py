@@ -121,7 +121,9 @@ CUSTOMER: dict[str, Any] = {
         ({"return_rate": 0.1, "groups": ("return_rate",)}, "replenishment reminder"),
         ({"may_be_called": True}, "call"),
         ({"may_be_called": True, "return_rate": 0.3, "groups": ("return_rate",)}, "call"),
-        ({"may_be_called": True, "groups": ("orders_season_ahead", "recency")}, "wait"),
+        ({"tenure_days": 400.0, "orders_season_ahead": 2.0, "groups": ("orders_season_ahead", "recency")}, "wait"),
+        ({"tenure_days": 400.0, "may_be_called": True, "groups": ("orders_season_ahead", "recency")}, "wait"),
+        ({"groups": ("orders_season_ahead", "recency")}, "replenishment reminder"),  # no customer a year ago
         ({"groups": ("recency", "orders_season_ahead")}, "replenishment reminder"),
         ({"tenure_days": 400.0}, "wait"),
         ({"tenure_days": 400.0, "orders_season_ahead": 2.0}, "replenishment reminder"),

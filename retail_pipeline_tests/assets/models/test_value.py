@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,7 +17,9 @@ from retail_pipeline.analytics.prediction.spend_models import BASELINES, CANDIDA
 from retail_pipeline.assets.customers import lifetime_value
 from retail_pipeline.assets.frame_assets import build_frame_table
 from retail_pipeline.assets.models import btyd, purchase
+from retail_pipeline.assets.models.model_card import model_card
 from retail_pipeline.assets.models.purchase_labels import contents, customer_number, observe_spend, reach, see
+from retail_pipeline.assets.models.value_card import value_card
 from retail_pipeline.assets.models.value_training import (
     SUBJECT,
     FittedValue,
@@ -186,6 +188,14 @@ def test_a_card_and_pictures_are_told(trained: Warehouse, built: Home) -> None:
     assert told["spend_model_card"].value == card
     assert told["no_models"] == "too little data: 400 customers, fewer than prediction.least_customers = 500"
     assert set(purchase.METRICS_TABLE.tell(trained)) == {"deciles_clv_14d", "deciles_clv_30d"}
+
+
+@pytest.mark.parametrize("write", [value_card, model_card])
+def test_a_card_tells_of_the_nearest_time_first(write: Callable[..., str]) -> None:
+    none = {"model": None, "reason": "too little data"}
+    tasks = json.loads(json.dumps({"111": none, "30": none, "7": none}, sort_keys=True))  # as it is saved
+    card = write({"tasks": tasks, "made_by": "x"}, {"versions": {}})
+    assert [line.split()[-2] for line in card.splitlines() if line.endswith(" days")] == ["7", "30", "111"]
 
 
 def test_curves_weights_and_drift_are_there_for_each_task(trained: Warehouse) -> None:
