@@ -5,7 +5,7 @@ their names say.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -107,13 +107,18 @@ class CellMeans:
 
 @dataclass(frozen=True)
 class BtydSpend:
-    """BG/NBD for the days with an order that are to come, gamma-gamma for what such a day is worth."""
+    """BG/NBD for the days with an order that are to come, gamma-gamma for what such a day is worth.
+
+    ``worth`` is empty where nobody had ever paid: then nobody is expected to.
+    """
 
     orders: tuple[float, ...]
     worth: tuple[float, ...]
     horizon_days: int
 
     def spend(self, values: Floats) -> Floats:
+        if not self.worth:
+            return np.zeros(len(values))
         days = BgNbd(*self.orders).conditional_expected_orders(self.horizon_days, *purchases(values))
         each = GammaGamma(*self.worth).expected_spend(*_worth(values))
         return np.asarray(days * np.where(np.isfinite(each), each, 0))  # infinite only of those who never paid
@@ -267,8 +272,9 @@ def _fit_btyd(data: Spending, horizon_days: int, asked: Parameters) -> BtydSpend
     """To the purchases before the latest cut-off; what came afterwards has no part in it."""
     latest = data.values[data.cutoffs == data.cutoffs.max()]
     orders = fit_btyd(BgNbd, summarise(*purchases(latest))).model
-    worth = fit_btyd(GammaGamma, spends(*_worth(latest))).model
-    return BtydSpend((orders.r, orders.alpha, orders.a, orders.b), (worth.p, worth.q, worth.v), horizon_days)
+    paid = spends(*_worth(latest))
+    worth = astuple(fit_btyd(GammaGamma, paid).model) if paid.customers else ()
+    return BtydSpend((orders.r, orders.alpha, orders.a, orders.b), worth, horizon_days)
 
 
 def _fit_linear(data: Spending, horizon_days: int, asked: Parameters) -> LinearSpend:

@@ -34,6 +34,7 @@ from retail_pipeline.analytics.prediction.spend_training import (
 )
 from retail_pipeline.analytics.prediction.spending import (
     OWN_TIMES,
+    WINDOWS,
     Spending,
     largest,
     last_period,
@@ -177,6 +178,19 @@ def test_btyd_expects_orders_times_what_one_is_worth() -> None:
     values = one(purchase_days=3.0, tenure_days=101.0, recency_days=41.0, total_spend=90.0)
     orders = BgNbd(0.5, 10.0, 0.8, 2.5).conditional_expected_orders(HORIZON, 2, 60, 100)
     np.testing.assert_allclose(model.spend(values), orders * GammaGamma(6.0, 4.0, 15.0).expected_spend(3, 30.0))
+
+
+@pytest.mark.parametrize("paid_so_far", [0.0, -50.0])
+def test_who_never_paid_so_far_can_be_learned_from(learned: Spending, paid_so_far: float) -> None:
+    values = learned.values.copy()
+    for name in ("total_spend", *(f"spend_{days}d" for days in WINDOWS)):
+        values[:, FEATURES.index(name)] = paid_so_far
+    found = train_all(MODELS, replace(learned, values=values), HORIZON)
+    for name, model in found.items():
+        told = SpendModel.of(json.loads(json.dumps(model.to_json()))).expected(values)
+        assert np.isfinite(told).all(), name
+        assert (told >= 0).all(), name
+    assert not found["btyd"].expected(values).any()
 
 
 def test_the_mean_of_a_cell_is_that_of_its_customers(models: dict[str, SpendModel], learned: Spending) -> None:
