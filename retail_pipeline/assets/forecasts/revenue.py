@@ -100,7 +100,8 @@ def forecast_all(chosen: Chosen, all_of: Sequence[ShopSeries]) -> dict[tuple[str
         names = list(kept)
         variances = np.array([_variance(chosen.of(name, frequency), kept[name]) for name in names])
         means = np.stack([one.mean for one in kept.values()])
-        added_up = reconcile(means, variances, grouped(names))
+        is_positive = np.array([one.is_positive for one in of_frequency])
+        added_up = reconcile(means, variances, grouped(names), is_positive=is_positive)
         for name, mean in zip(names, added_up, strict=True):
             one = kept[name]
             found[name, frequency] = Served(one.model, mean, one.widths, one.sources)

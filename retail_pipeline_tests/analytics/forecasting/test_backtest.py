@@ -223,6 +223,19 @@ def test_reconciliation_is_that_by_the_structure_of_the_parts() -> None:
     assert reconcile(given, variances, [[1, 2, 3]]) == pytest.approx(expected)
 
 
+def test_what_never_was_below_zero_is_not_moved_there_and_all_still_adds_up() -> None:
+    rng = np.random.default_rng(14)
+    given = rng.gamma(0.3, 100, (6, 200))
+    given[:, 0] = 0.0
+    groups = [[1, 2], [3, 4, 5]]
+    for is_positive in (np.full(6, True), np.array([True, True, True, True, False, False])):
+        found = reconcile(given, rng.gamma(2, 5, 6), groups, is_positive=is_positive)
+        assert found[is_positive].min() == 0.0
+        for group in groups:
+            assert found[group].sum(axis=0) == pytest.approx(found[0], abs=1e-9)
+    assert found[4:].min() < 0
+
+
 def test_seasonal_errors_scale_by_the_lag() -> None:
     assert measures.seasonal_errors(np.array([1.0, 2.0, 4.0, 8.0]), 2).tolist() == [3.0, 6.0]
 
