@@ -158,7 +158,7 @@ TABLE = FrameTable(
         "expected_orders": ("double", "expected days with an order [days]"),
         "expected_value": (
             "double",
-            "expected spend, null if BTYD's mean of all is infinite [reporting currency]",
+            "expected spend, null if nobody paid on a repeat day or BTYD's mean is infinite [reporting currency]",
         ),
         "lower": ("double", "the value will be between this ... [reporting currency]"),
         "upper": ("double", "... and this with a probability of 95 % [reporting currency]"),
