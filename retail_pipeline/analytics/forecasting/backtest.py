@@ -53,7 +53,8 @@ class Backtest:
     levels
         The level of the series at each origin, by which errors are made comparable, 0 before its start [origins].
     scale, squared_scale
-        The seasonal naive's mean absolute and squared error within the history before the last origin.
+        The seasonal naive's mean absolute and squared error within the history before the split, so that no error
+        is measured by what was still to come where models are judged.
     """
 
     origins: list[int]
@@ -136,7 +137,7 @@ def run(
         actual[row, : len(came)] = came
     first = pasts[0]
     lag = naive_lag(first.season, first.year, first.years_known)
-    errors = measures.seasonal_errors(values[: origins[-1]], lag)
+    errors = measures.seasonal_errors(values[:split], lag)
     found = Backtest(
         origins=origins,
         actual=actual,
@@ -183,6 +184,8 @@ def choose(found: Backtest | None, tuned: Mapping[str, Tuning]) -> Choice:
     chose = found.chose
     if chose.any(axis=1).sum() < LEAST_CHOOSING or found.scale == 0:
         why = f"too little history to choose by: {int(chose.any(axis=1).sum())} origins"
+        if found.scale == 0:
+            why += ", and no change before the others by which errors could be measured"
         return Choice(BASELINE, why, {}, _variance(found, BASELINE))
     by_name = {name: measures.mase(found.errors(name)[chose], found.scale) for name in found.mean}
     best = min(by_name, key=lambda name: by_name[name])  # of equals the plainest, which comes first

@@ -34,9 +34,9 @@ def reconcile(
     --------
     >>> reconcile(np.array([[100.0], [50.0], [80.0]]), np.array([1.0, 1.0, 1.0]), [[1, 2]]).ravel().tolist()
     [110.0, 40.0, 70.0]
-    >>> values = np.array([[60.0], [50.0], [80.0], [0.0]])
-    >>> reconcile(values, np.ones(4), [[1, 2, 3]], is_positive=np.full(4, True)).ravel()
-    array([83.33333333, 26.66666667, 56.66666667,  0.        ])
+    >>> given = np.array([[60.0], [50.0], [85.0], [0.0]])
+    >>> reconcile(given, np.ones(4), [[1, 2, 3]], is_positive=np.full(4, True)).ravel().tolist()
+    [85.0, 25.0, 60.0, 0.0]
     """
     if not groups:
         return forecasts.copy()

@@ -216,7 +216,7 @@ CHAMPIONS_TABLE = FrameTable(
         "folds": ("bigint", "origins from then on, on which the model was judged [origins]"),
         "mase": ("double", "its mean absolute scaled error on them [seasonal naive's errors in the history]"),
         "baseline_mase": ("double", "the same of the seasonal naive"),
-        "scale": ("double", "the seasonal naive's mean error in the history, null without origins [as the series]"),
+        "scale": ("double", "the seasonal naive's mean error before tested_from, null without origins [as the series]"),
         "error_mean": ("double", "mean scaled error of the model's forecasts from an origin, of all origins"),
         "error_most": ("double", "the same of the worst origin"),
         "trained_until": ("date", "the last day known at the training"),
@@ -234,11 +234,11 @@ BACKTEST_TABLE = FrameTable(
     name=BACKTEST,
     row="a series, a frequency, a model and a measure of how wrong it was",
     about="On origins from forecasts.champions.tested_from on, which did not choose the champion; measures with "
-    "choice_ in front are of the earlier ones, which did. mase and rmsse: errors by those of the seasonal naive within "
-    "the history (the week before for days, the year before for weeks and months, or the period before where no season "
-    "is known). smape from 0 to 2. bias: forecast less actual, against actual. coverage_80, coverage_95: share of "
-    "outcomes within intervals as they would have been served then; width_80, width_95 their mean widths; "
-    "conformal_share_80 and _95 how many of them came from earlier errors, not from the model.",
+    "choice_ in front are of the earlier ones, which did. mase and rmsse: errors by those of the seasonal naive in "
+    "the history before that day (the week before for days, the year before for weeks and months, or the period before "
+    "where no season is known). smape from 0 to 2. bias: forecast less actual, against actual. coverage_80, "
+    "coverage_95: share of outcomes within intervals as they would have been served then; width_80, width_95 "
+    "their mean widths; conformal_share_80 and _95 how many of them came from earlier errors, not from the model.",
     key=("series", "frequency", "model", "metric"),
     columns={
         "series": SERIES,

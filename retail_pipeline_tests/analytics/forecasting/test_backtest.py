@@ -99,7 +99,7 @@ def test_measures_are_those_of_their_definitions() -> None:
     found = tried(values, ("seasonal_naive",), horizon=2)
     assert found.origins == [8, 9, 10, 11]
     assert found.split == 11
-    scale = np.abs(np.diff(values[:11])).mean()
+    scale = np.abs(np.diff(values[:11])).mean()  # nothing from the split on
     assert found.scale == pytest.approx(scale)
     rows = {row["metric"]: row["value"] for row in metric_rows(found, positive=True)}
     # one origin judges, 11: the last value 11 for 10
@@ -109,6 +109,15 @@ def test_measures_are_those_of_their_definitions() -> None:
     assert rows["rmsse"] == pytest.approx(np.sqrt(1 / np.square(np.diff(values[:11])).mean()))
     # before: 8 for 9 and 7 (from 8), 9 for 7 and 11 (from 9), 7 for 11 (from 10)
     assert rows["choice_mase"] == pytest.approx(np.mean([1, 1, 2, 2, 4]) / scale)
+
+
+def test_what_is_judged_is_not_what_it_is_measured_by() -> None:
+    values = np.random.default_rng(15).gamma(5, 20, 40)
+    found = tried(values)
+    later = values.copy()
+    later[found.split :] *= 9
+    assert tried(later).scale == found.scale == pytest.approx(np.abs(np.diff(values[: found.split])).mean())
+    assert tried(later).squared_scale == found.squared_scale
 
 
 def test_errors_by_horizon_make_the_whole() -> None:
