@@ -81,14 +81,29 @@ class View:
             if frame.empty:
                 st.info(empty, icon="ℹ️")
                 return
-            self.figure(title, figure(frame), says, height, say=False)
+            self._draw(title, figure(frame), says, height)
             with st.expander("Definition, table, download"):
                 self._details(title, frame, tables, titles or {})
 
-    def figure(self, title: str, figure: Any, says: str, height: int = 340, *, say: bool = True) -> None:
-        """A figure alone, in the dashboard's look; what it says is its text for who cannot see it."""
-        if say:
-            st.caption(plain(says))
+    def figure(
+        self,
+        title: str,
+        figure: Any,
+        says: str,
+        height: int = 340,
+        *,
+        frame: pd.DataFrame,
+        titles: Mapping[str, str],
+        tables: Sequence[str] = (),
+    ) -> None:
+        """A figure within a container of its own page, with what was worked out for it, its meaning and download."""
+        st.caption(plain(says))
+        self._draw(title, figure, says, height)
+        with st.expander("Definition, table, download"):
+            self._details(title, frame, tables, titles)
+
+    def _draw(self, title: str, figure: Any, says: str, height: int) -> None:
+        """In the dashboard's look; what it says is its text for who cannot see it."""
         st.plotly_chart(
             styled(figure, height),
             theme=None,

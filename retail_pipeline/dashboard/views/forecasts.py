@@ -132,7 +132,15 @@ def _levers(view: View) -> None:
             figure.add_scatter(x=found.months, y=line, name=name, mode="lines+markers", line={"color": colour})
         figure.update_yaxes(title=f"net sales [{view.money_unit}]", rangemode="tozero")
         figure.update_xaxes(**MONTHS)
-        view.figure("What if", figure, "The forecast, and the same under your levers.", 280)
+        paths = pd.DataFrame({"month": found.months, "forecast": found.expected, "with your levers": found.value})
+        view.figure(
+            "What if", figure, "The forecast, and the same under your levers.", 280, frame=paths, tables=(REVENUE,),
+            titles={
+                "month": "the month's first day",
+                "forecast": f"net sales as they are forecast [{view.money_unit}]",
+                "with your levers": f"the same with so much more or less of each [{view.money_unit}]",
+            },
+        )  # fmt: skip
 
 
 def _backtest(view: View, series: str, frequency: str) -> None:

@@ -233,7 +233,13 @@ def _dendrogram(view: View, feature_set: str) -> None:
         figure.add_hline(y=tree.cut, line={"color": ORANGE, "dash": "dash"})
         figure.update_xaxes(visible=False)
         figure.update_yaxes(title="distance (Ward)")
+        merges = pd.DataFrame({"merge": range(1, len(tree.ys) + 1), "distance": sorted(map(max, tree.ys))})
         view.figure(
             "How clusters merge", figure,
             f"The last merges of agglomerative clustering; the dashed line cuts the tree into {int(chosen['k'][0])}.",
+            frame=merges, tables=(SELECTION,),
+            titles={
+                "merge": "a merge of two clusters, the last of all at the end",
+                "distance": "how far apart they were: Ward's, by standardised features",
+            },
         )  # fmt: skip

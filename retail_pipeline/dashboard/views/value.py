@@ -350,17 +350,31 @@ def _confusion(view: View, task: str, model: str) -> None:
         )  # fmt: skip
         matrix = matrices[int(place)]
         _matrix(view, matrix, float(cost or 0), float(value or 0), is_best=int(place) == best, days=days_of(task))
+        profits = pd.DataFrame(
+            {
+                "contacted": [one.contacted for one in matrices],
+                "ordered": [one.hits for one in matrices],
+                "profit": [one.profit(float(cost or 0), float(value or 0)) for one in matrices],
+            }
+        )
         figure = go.Figure(
             go.Scatter(
-                x=[one.contacted for one in matrices], mode="lines", line={"color": ACCENT}, showlegend=False,
-                y=[one.profit(float(cost or 0), float(value or 0)) for one in matrices],
+                x=profits["contacted"], mode="lines", line={"color": ACCENT}, showlegend=False, y=profits["profit"],
                 hovertemplate="%{x:,} contacted: %{y:,.0f}<extra></extra>",
             )
         )  # fmt: skip
         figure.add_vline(x=matrix.contacted, line={"color": ORANGE, "dash": "dash"})
         figure.update_xaxes(title="customers contacted")
         figure.update_yaxes(title=f"profit [{view.money_unit}]")
-        view.figure("Profit of contacting", figure, "Profit by how many are contacted, on the test cut-off.", 260)
+        view.figure(
+            "Profit of contacting", figure, "Profit by how many are contacted, on the test cut-off.", 260,
+            frame=profits, tables=("models.curves",),
+            titles={
+                "contacted": "customers of the test cut-off who are contacted, the likeliest to order first",
+                "ordered": "of these those who ordered",
+                "profit": f"orders times what one brings, less contacts times what one costs [{view.money_unit}]",
+            },
+        )  # fmt: skip
 
 
 def _matrix(view: View, matrix: Contacted, cost: float, value: float, *, is_best: bool, days: int) -> None:
@@ -380,4 +394,13 @@ def _matrix(view: View, matrix: Contacted, cost: float, value: float, *, is_best
         )
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed")
-    view.figure("Confusion matrix", figure, "Customers of the test cut-off, whose outcome is known.", 240)
+    counts = pd.DataFrame(grid, columns=["ordered", "did not order"]).assign(customers=["contacted", "left alone"])
+    view.figure(
+        "Confusion matrix", figure, "Customers of the test cut-off, whose outcome is known.", 240,
+        frame=counts[["customers", "ordered", "did not order"]], tables=("models.curves",),
+        titles={
+            "customers": "whether they are contacted",
+            "ordered": f"customers with an order within {days} days",
+            "did not order": "customers without one",
+        },
+    )  # fmt: skip
