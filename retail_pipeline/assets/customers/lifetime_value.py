@@ -81,7 +81,18 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
             "as_of": pd.Timestamp(end) + pd.Timedelta(days=1),
         }
         parts.append(pd.DataFrame(part))
-    return pd.concat(parts, ignore_index=True)[list(TABLE.columns)]
+    return pd.concat(never_less(parts), ignore_index=True)[list(TABLE.columns)]
+
+
+def never_less(parts: "list[pd.DataFrame]") -> "list[pd.DataFrame]":
+    """Of times in their order, what is expected and its upper end: no less than in a shorter time, which is in it."""
+    import numpy as np
+
+    found = parts[:1]
+    for part in parts[1:]:
+        more = {name: np.fmax(found[-1][name], part[name]) for name in ("expected_value", "upper")}
+        found.append(part.assign(**more))
+    return found
 
 
 def _by_champions(rows: "pd.DataFrame", tasks: list[ValueTask]) -> "dict[int, dict[str, Any]]":
@@ -147,9 +158,10 @@ TABLE = FrameTable(
     "validated: of the three models of orders of models.btyd_parameters the one of the highest likelihood, all of them "
     "having four parameters, and gamma_gamma for the value of a day with orders, or the mean of all for customers "
     "without a repeat day, or whose repeat days were worth nothing; ranges are of 400 futures drawn for each customer, "
-    "by the same random numbers for all. p_alive and expected_orders are of these models for all times. Nothing "
-    "predicted contains what was bought before, and historic_value nothing predicted. With less than two years of data "
-    "no season is in it. Empty where there are no models.",
+    "by the same random numbers for all. Each time has a model of its own: where that of a longer time says less than "
+    "that of a shorter one, the shorter one's figures stand for both. p_alive and expected_orders are of the models of "
+    "orders for all times. Nothing predicted contains what was bought before, and historic_value nothing predicted. "
+    "With less than two years of data no season is in it. Empty where there are no models.",
     key=("customer_id", "horizon_days"),
     columns={
         "customer_id": ("varchar", "the customer"),

@@ -143,7 +143,7 @@ def _make(warehouse: Warehouse) -> "pd.DataFrame":
             "expected_value": now["expected"],
             "historic_value": now["total_spend"],
             "last_order_date": pd.to_datetime(now["as_of"]) - pd.to_timedelta(now["recency_days"], unit="D"),
-            "usual_gap_days": now["usual_gap_days"],
+            "usual_gap_days": now["avg_gap_days"],
             "favourite_product": now["product"],
             "action_kind": [kind for kind, _ in actions],
             "action": [text for _, text in actions],
@@ -269,7 +269,7 @@ TABLE = FrameTable(
         ),
         "historic_value": ("decimal(18, 4)", "value of what they bought so far and is left [reporting currency]"),
         "last_order_date": ("date", "day of the last order [store time]"),
-        "usual_gap_days": ("double", "their usual time between orders, as in customers.features [days]"),
+        "usual_gap_days": ("double", "mean time between their days with an order, null of one day [days]"),
         "favourite_product": ("varchar", "the product they bought on most days, of several the one of most spend"),
         "action_kind": (
             "varchar",

@@ -71,7 +71,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "replenishment reminder",
         _is_regular_and_a_little_late,
-        lambda row: f"remind them of {_favourite(row)}; they usually come every {row['usual_gap_days']:.0f} days",
+        lambda row: f"remind them of {_favourite(row)}; they came every {row['avg_gap_days']:.0f} days on average",
     ),
     Action(
         "win-back offer",

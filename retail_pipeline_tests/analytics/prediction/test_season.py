@@ -7,9 +7,10 @@ import pytest
 
 from retail_pipeline.analytics.prediction.calibration import Calibration
 from retail_pipeline.analytics.prediction.cutoffs import LEAST_SEASON_DAYS, Plan
-from retail_pipeline.analytics.prediction.experiment import SEASON, as_number, run
+from retail_pipeline.analytics.prediction.experiment import SEASON, run
 from retail_pipeline.analytics.prediction.matrix import FEATURES
 from retail_pipeline.analytics.prediction.purchase_models import NoScores, Observed, PurchaseModel
+from retail_pipeline.analytics.prediction.rows import as_number
 from retail_pipeline.analytics.prediction.season import Level, Season, level, raised
 from retail_pipeline.analytics.prediction.thresholds import Stakes
 

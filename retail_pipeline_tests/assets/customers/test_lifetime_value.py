@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+import pandas as pd
 import pytest
 
 from retail_pipeline.analytics.btyd.bg_nbd import BgNbd
 from retail_pipeline.analytics.btyd.gamma_gamma import GammaGamma
-from retail_pipeline.assets.customers.lifetime_value import TABLE
+from retail_pipeline.assets.customers.lifetime_value import TABLE, never_less
 from retail_pipeline.assets.frame_assets import build_frame_table
 from retail_pipeline.assets.models.btyd import TABLE as PARAMETERS
 from retail_pipeline.assets.models.btyd import fitting_models
@@ -109,3 +110,13 @@ def test_values_of_models_that_are_gone_are_not_replaced(home: Home) -> None:
         assert warehouse.count(TABLE.name) == rows > 0
     finally:
         store.close()
+
+
+def test_a_longer_time_never_brings_less_than_a_shorter_one() -> None:
+    shorter = pd.DataFrame({"expected_value": [10.0, 20.0, None], "lower": [0.0, 1.0, 0.0], "upper": [50.0, 90.0, 5.0]})
+    longer = pd.DataFrame({"expected_value": [30.0, 15.0, 7.0], "lower": [2.0, 0.0, 0.0], "upper": [40.0, 95.0, 9.0]})
+    first, second = never_less([shorter, longer])
+    assert first.equals(shorter)
+    assert second["expected_value"].tolist() == [30.0, 20.0, 7.0]
+    assert second["upper"].tolist() == [50.0, 95.0, 9.0]
+    assert second["lower"].tolist() == [2.0, 0.0, 0.0]
