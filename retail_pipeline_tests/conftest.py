@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,14 +34,26 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture(scope="session")
 def small_store(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Home:
     """A small simulated store, published with all its models: built once for all workers, and only to be read."""
+
+    def build(home: Home) -> None:
+        home.settings_file.write_text(f"{FEW_PAGES}{MODELS_OF_FEW}")
+        simulate_store(home.drops, preset("small", customers=200))
+        assert refresh(home).success
+
+    return once_for_all_workers(tmp_path_factory, worker_id, "small-store", build)
+
+
+def once_for_all_workers(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str, name: str, build: Callable[[Home], None]
+) -> Home:
+    """A home that the first worker to ask for it builds, while the others wait; only to be read, or copied."""
     shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
-    home = Home(shared / "small-store")
-    with (shared / "small-store.lock").open("w") as lock:
+    home, done = Home(shared / name), shared / f"{name}.done"
+    with (shared / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not home.warehouse_link.exists():
-            home.create().settings_file.write_text(f"{FEW_PAGES}{MODELS_OF_FEW}")
-            simulate_store(home.drops, preset("small", customers=200))
-            assert refresh(home).success
+        if not done.exists():
+            build(home.create())
+            done.touch()
     return home
 
 

@@ -27,7 +27,8 @@ from retail_pipeline.home import Home
 from retail_pipeline.warehouse.warehouse import Warehouse
 from retail_pipeline_tests.assets.core.test_cancellation_matches import MATCH_COLUMNS, naive_matches
 from retail_pipeline_tests.assets.store_tables import BUILD_ORDER, SQL_TABLES, built, one_row, rows_of
-from retail_pipeline_tests.stores import FEW_PAGES, write_drop
+from retail_pipeline_tests.conftest import once_for_all_workers
+from retail_pipeline_tests.stores import FEW_PAGES, opened, write_drop
 
 CHARGE_CODES = {"POST", "DOT", "D", "M", "C2", "CRUK", "PADS", "S", "B", "BANK CHARGES", "AMAZONFEE"}
 
@@ -59,16 +60,18 @@ FEW_WINDOWS = "[demand]\nwindows = 3\n"
 
 
 @pytest.fixture(scope="module")
-def loaded_home(online_retail: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def loaded_home(online_retail: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Home:
     """A home with all tables built under ``net``; use copies of it."""
-    home = Home(tmp_path_factory.mktemp("net")).create()
-    # one time to come that can be held out, for models take time
-    settings = "[prediction]\nhorizon_days = [30]\nchurn_days = 30\ncutoffs = 2\n[clv]\nhorizon_days = [90, 365]\n"
-    home.settings_file.write_text(FEW_PAGES + FEW_WINDOWS + settings)
-    write_drop(home, "data.csv.gz", online_retail.read_bytes())
-    with built(home):
-        pass
-    return home
+
+    def build(home: Home) -> None:
+        # one time to come that can be held out, for models take time
+        settings = "[prediction]\nhorizon_days = [30]\nchurn_days = 30\ncutoffs = 2\n[clv]\nhorizon_days = [90, 365]\n"
+        home.settings_file.write_text(FEW_PAGES + FEW_WINDOWS + settings)
+        write_drop(home, "data.csv.gz", online_retail.read_bytes())
+        with built(home):
+            pass
+
+    return once_for_all_workers(tmp_path_factory, worker_id, "online-retail", build)
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +88,11 @@ def gross(loaded_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def net(loaded_home: Home) -> Iterator[Warehouse]:
+def net(loaded_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """The store under ``net``."""
-    with built(loaded_home) as warehouse:
+    home = Home(tmp_path_factory.mktemp("net") / "store")
+    shutil.copytree(loaded_home.root, home.root)
+    with opened(home) as warehouse:
         yield warehouse
 
 
