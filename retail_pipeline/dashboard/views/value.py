@@ -10,6 +10,7 @@ import streamlit as st
 from retail_pipeline.dashboard.contacting import Contacted, best_point, contacted_customers
 from retail_pipeline.dashboard.curves import curve_figure, days_of, decile_figure, task_title
 from retail_pipeline.dashboard.drawing import View, metric, plain, say_unapplied
+from retail_pipeline.dashboard.labels import name_rows, row_keys
 from retail_pipeline.dashboard.palette import ACCENT, GREEN, MUTED, ORANGE, RED, SEQUENTIAL
 from retail_pipeline.dashboard.ways import open_customer
 from retail_pipeline.home import Home
@@ -192,14 +193,14 @@ def _risk(view: View) -> None:
 
     def draw_reasons(frame: pd.DataFrame) -> Any:
         colours = [RED if "raises" in reason else GREEN for reason in frame["reason"]]
-        labels = [reason.partition(" (")[0][:40] for reason in frame["reason"]]
         figure = go.Figure(
             go.Bar(
-                x=frame["customers"], y=labels, orientation="h", marker_color=colours, customdata=frame["reason"],
+                x=frame["customers"], y=row_keys(frame), orientation="h", marker_color=colours,
+                customdata=frame["reason"],
                 hovertemplate="%{customdata}: %{x:,} customers<extra></extra>",
             )
         )  # fmt: skip
-        figure.update_yaxes(autorange="reversed")
+        name_rows(figure, [reason.partition(" (")[0] for reason in frame["reason"]], 40)
         figure.update_xaxes(title="customers of high risk")
         return figure
 
