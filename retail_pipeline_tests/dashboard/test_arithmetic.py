@@ -14,8 +14,10 @@ from retail_pipeline.dashboard.downloads import csv_of, file_name
 from retail_pipeline.dashboard.filters import Filters
 from retail_pipeline.dashboard.labels import name_rows, row_keys
 from retail_pipeline.dashboard.lineage import lineage_words, sources, uses
+from retail_pipeline.dashboard.palette import MUTED, RED
 from retail_pipeline.dashboard.places import place_of
 from retail_pipeline.dashboard.snapshot import TableWords
+from retail_pipeline.dashboard.views.models import drift_colour
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 6, 20)
 
@@ -125,3 +127,8 @@ def test_long_names_that_begin_alike_stay_two_bars() -> None:
     assert figure.layout.yaxis.tickvals == figure.data[0].y
     assert figure.layout.yaxis.type == "category"
     assert figure.layout.yaxis.ticktext == ("White hanging heart c…",) * 2
+
+
+def test_drift_that_asks_for_no_training_is_grey_however_far_it_is() -> None:
+    assert drift_colour(0.9, asks=False) == MUTED
+    assert drift_colour(0.9, asks=True) == RED
