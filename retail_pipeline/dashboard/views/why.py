@@ -191,6 +191,7 @@ def _anomalies(view: View) -> None:
         "avg(value) as value, avg(expected) as expected, avg(difference) as difference, min(p_value) as p_value, "
         "any_value(occasion) as occasion from sales.anomalies group by all order by p_value, 1"
     )
+    frame.loc[frame["dimension"] == "total", ["dimension", "member"]] = ["the shop", ""]
     view.table(
         "Anomalies", frame, ("sales.anomalies",), says="Those least likely to be chance first.",
         empty="No day or week fell outside its range.",
