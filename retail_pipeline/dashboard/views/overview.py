@@ -103,12 +103,19 @@ def _headlines(view: View, compared: Compared, months: pd.DataFrame) -> None:
     for title, name, text, meaning, more_is_better in asked:
         with row:
             known = not pd.isna(now[name])
-            change = now[name] / before[name] - 1 if before is not None and before[name] and known else None
+            is_share = name == "return_rate"
+            change = None
+            if before is not None and known and is_share:
+                change = now[name] - before[name]
+            elif before is not None and known and before[name]:
+                change = now[name] / before[name] - 1
             metric(
                 title,
                 text(now[name]) if known else "–",
                 change=change,
-                help_=f"{meaning}; the line shows the last {len(whole)} whole months",
+                help_=f"{meaning}; the line shows the last {len(whole)} whole months"
+                + ("; its change is in percentage points" if is_share else ""),
+                in_points=is_share,
                 line=whole[name].tolist() if len(whole) > 1 else None,
                 more_is_better=more_is_better,
             )
