@@ -225,12 +225,20 @@ class View:
 
 def metric(
     title: str, value: str, *, change: float | None = None, help_: str = "", line: Any = None,
-    more_is_better: bool = True,
+    more_is_better: bool = True, in_points: bool = False,
 ) -> None:  # fmt: skip
-    """A headline figure with its change and its course."""
+    """A headline figure with its change and its course.
+
+    Parameters
+    ----------
+    change
+        As a share of what it was; with ``in_points`` the difference of two shares.
+    """
     known = change is not None and not pd.isna(change)
     moved = percent(abs(change)) if change is not None and known else None
     delta = moved if moved in (None, "0 %") else f"{'+' if (change or 0) > 0 else '-'}{moved}"
+    if in_points and delta:
+        delta = f"{delta} points"
     st.metric(
         title,
         value,
@@ -243,6 +251,18 @@ def metric(
         border=True,
         width=METRIC_WIDTH,
     )
+
+
+def with_first(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The frame with some of its columns before the others.
+
+    Examples
+    --------
+    >>> list(with_first(pd.DataFrame(columns=["a", "b", "c"]), ("c", "x", "b")))
+    ['c', 'b', 'a']
+    """
+    first = [name for name in names if name in frame]
+    return frame[[*first, *(name for name in frame if name not in first)]]
 
 
 def say_unapplied(filters: Filters, applied: Sequence[str], why: str) -> None:

@@ -100,4 +100,4 @@ def _failed_run(last: LastRun | None, published_at: datetime) -> list[str]:
     """The last run, if it failed after what is shown was published, or in publishing it."""
     if last is None or last.status == "success":
         return []
-    return [f"The last run ({last.started} UTC, {last.started_by}) failed: {last.message}"]
+    return [f"The last run ({last.started} UTC, {last.started_by}) failed: {last.message.removeprefix('failed: ')}"]

@@ -4,6 +4,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
 from retail_pipeline.dashboard.compared import compared_days
 from retail_pipeline.dashboard.contacting import Contacted, best_point, contacted_customers
@@ -11,9 +12,12 @@ from retail_pipeline.dashboard.definitions import definition
 from retail_pipeline.dashboard.dendrogram import last_merges
 from retail_pipeline.dashboard.downloads import csv_of, file_name
 from retail_pipeline.dashboard.filters import Filters
+from retail_pipeline.dashboard.labels import name_rows, row_keys
 from retail_pipeline.dashboard.lineage import lineage_words, sources, uses
+from retail_pipeline.dashboard.palette import MUTED, RED
 from retail_pipeline.dashboard.places import place_of
 from retail_pipeline.dashboard.snapshot import TableWords
+from retail_pipeline.dashboard.views.models import drift_colour
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 6, 20)
 
@@ -108,3 +112,23 @@ def test_the_last_merges_are_cut_between_the_heights_that_make_k_clusters() -> N
     tree = last_merges(linkage(np.array([[0.0], [1.0], [10.0], [12.0]]), method="single"), k=2)
     assert len(tree.xs) == len(tree.ys) == 3
     assert tree.cut == (2 + 9) / 2
+
+
+def test_long_names_that_begin_alike_stay_two_bars() -> None:
+    rows = pd.DataFrame(
+        {
+            "name": ["White hanging heart candle holder, small", "White hanging heart candle holder, large"],
+            "sales": [3, 2],
+        }
+    )
+    figure = go.Figure(go.Bar(x=rows["sales"], y=row_keys(rows), orientation="h"))
+    name_rows(figure, rows["name"])
+    assert len(set(figure.data[0].y)) == 2
+    assert figure.layout.yaxis.tickvals == figure.data[0].y
+    assert figure.layout.yaxis.type == "category"
+    assert figure.layout.yaxis.ticktext == ("White hanging heart c…",) * 2
+
+
+def test_drift_that_asks_for_no_training_is_grey_however_far_it_is() -> None:
+    assert drift_colour(0.9, asks=False) == MUTED
+    assert drift_colour(0.9, asks=True) == RED

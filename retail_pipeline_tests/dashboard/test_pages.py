@@ -139,6 +139,24 @@ def test_headline_figures_are_those_of_the_last_whole_month(
     assert "June 2024, the last whole month, against May 2024" in texts(app)
 
 
+def test_the_return_rate_changes_by_percentage_points(
+    shown: Snapshot, small_store: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    june, may = (
+        shown.value(
+            "select sum(returns) / sum(gross_sales - discounts) from sales.order_members "
+            "where date_trunc('month', date_day) = $month",
+            month=month,
+        )
+        for month in ("2024-06-01", "2024-05-01")
+    )
+    app = page_of(small_store, "overview", monkeypatch)
+    (rate,) = [one for one in app.metric if one.label == "Return rate"]
+    told, unit = rate.delta.split(" % ")
+    assert unit == "points"
+    assert float(told) == pytest.approx(100 * (june - may), abs=0.51)
+
+
 def test_filters_come_from_the_address_and_narrow_the_figures(
     shown: Snapshot, small_store: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,3 +278,46 @@ def test_the_reorder_plan_is_shown_with_what_sells_most_first(
     (plan,) = [frame.value for frame in app.dataframe if "reorder_point" in frame.value]
     best = shown.value("select product_id from forecasts.reorder_plan order by revenue desc, product_id limit 1")
     assert plan["product_id"].iloc[0] == best
+
+
+VALIDATED = "select horizon_days from customers.lifetime_value group by 1 having bool_and(is_validated) order by 1 desc"
+
+
+def test_value_opens_on_the_longest_validated_horizon_and_an_unvalidated_one_is_marked(
+    shown: Snapshot, small_store: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    horizons = shown.frame("select distinct horizon_days from customers.lifetime_value order by 1")["horizon_days"]
+    validated = shown.frame(VALIDATED)["horizon_days"].tolist()
+    assert len(validated) < len(horizons)
+    opened_on = validated[0] if validated else min(horizons)
+    app = page_of(small_store, "value", monkeypatch)
+    assert app.get("button_group")[0].value == opened_on
+    total = shown.value(
+        "select sum(expected_value) from customers.lifetime_value where horizon_days = 365 and not is_validated"
+    )
+    app = page_of(small_store, "value", monkeypatch, **{"clv-days": "365"})
+    marked = metric_of(app, ":orange[Not validated:] value to come")
+    assert float(marked.split()[0].replace(",", "")) == pytest.approx(total, abs=0.51)
+
+
+def test_a_customer_who_is_warned_of_gets_one_advice(small_store: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home_of = published(small_store)
+    warned = home_of.frame("select customer_id, action from decisions.early_warning order by rank limit 1").iloc[0]
+    other = home_of.frame(
+        "select scores.customer_id, actions.action from customers.rfm_scores as scores "
+        "join customers.segment_actions as actions on scores.segment = actions.segment "
+        "where scores.customer_id not in (select customer_id from decisions.early_warning) order by 1 limit 1"
+    ).iloc[0]
+    for row in (warned, other):
+        app = page_of(small_store, "customer", monkeypatch, customer=row["customer_id"])
+        advices = [one.value for one in app.markdown if one.value.startswith("**")]
+        assert len(advices) == 1
+        assert advices[0].startswith(f"**{row['action']}")
+
+
+def test_lists_show_first_what_is_asked_for(small_store: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page_of(small_store, "value", monkeypatch)
+    (warned,) = [frame.value for frame in app.dataframe if "value_at_stake" in frame.value]
+    assert list(warned)[:5] == ["rank", "customer_id", "reason", "action", "value_at_stake"]
+    (checks,) = [frame.value for frame in page_of(small_store, "data", monkeypatch).dataframe if "check" in frame.value]
+    assert set(checks.loc[checks["passed"], "severity"]) == {""}

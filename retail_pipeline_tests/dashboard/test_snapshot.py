@@ -155,6 +155,12 @@ def test_old_data_withheld_data_and_a_failed_run_are_warned_of(copied: Home) -> 
     assert "more than 36 hours" in texts
 
 
+def test_a_failed_run_is_said_to_have_failed_once(copied: Home) -> None:
+    note_last_run(copied, LastRun("r", "2024-07-01 02:00:00", 1.0, "failed", "schedule", "failed: core__orders"))
+    (told,) = [text for text in freshness(copied, published(copied), utc_now(), 36).warnings if "The last run" in text]
+    assert told.endswith("schedule) failed: core__orders")
+
+
 def test_failing_checks_and_stale_tables_are_warned_of(copied: Home) -> None:
     changed = publish_changed(
         copied,

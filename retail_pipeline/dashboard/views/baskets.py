@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from retail_pipeline.dashboard.drawing import View, say_unapplied
+from retail_pipeline.dashboard.labels import name_rows, row_keys, short
 from retail_pipeline.dashboard.palette import ACCENT, MUTED, ORANGE, SEQUENTIAL, SERIES
 
 RULES, NETWORK, OFFERS = "baskets.association_rules", "baskets.rule_network", "baskets.recommendations"
@@ -59,7 +60,7 @@ def _network(view: View) -> None:
         names = ends["name"].fillna(ends["item"])
         figure.add_scatter(
             x=ends["x"], y=ends["y"], mode="markers+text" if len(ends) <= 40 else "markers",
-            text=names.str.slice(0, 24),
+            text=[short(name, 24) for name in names],
             textposition="top center", textfont={"size": 10}, showlegend=False, customdata=names,
             marker={"size": 12, "color": [SERIES[int(part) % len(SERIES)] for part in ends["part"]]},
             hovertemplate="%{customdata}<extra></extra>",
@@ -173,13 +174,13 @@ def _offer_bars(view: View, title: str, rows: pd.DataFrame) -> None:
     def draw(frame: pd.DataFrame) -> Any:
         figure = go.Figure(
             go.Bar(
-                y=frame["product_name"].str.slice(0, 22), x=frame[counted], orientation="h",
+                y=row_keys(frame), x=frame[counted], orientation="h", customdata=frame["product_name"],
                 marker_color=ACCENT if counted == "orders" else ORANGE,
-                hovertemplate="%{y}: %{x:,} " + counted + "<extra></extra>",
+                hovertemplate="%{customdata}: %{x:,} " + counted + "<extra></extra>",
             )
         )  # fmt: skip
         figure.update_xaxes(title=f"{counted} with both")
-        figure.update_yaxes(autorange="reversed")
+        name_rows(figure, frame["product_name"].fillna("(no name)"))
         return figure
 
     view.chart(title, rows, draw, (OFFERS,), says="In the order of the model that serves.", height=320)
@@ -219,13 +220,13 @@ def _stock(view: View) -> None:
             ("own_revenue_per_day", "its own sales", ACCENT), ("partner_revenue_per_day", "its partners' sales", MUTED),
         ):  # fmt: skip
             figure.add_bar(
-                y=shown["product_name"].str.slice(0, 22), x=shown[column], name=name, orientation="h",
-                marker_color=colour,
-                hovertemplate="%{y}: %{x:,.2f} " + view.money_unit + "<extra></extra>",
+                y=row_keys(shown), x=shown[column], name=name, orientation="h",
+                marker_color=colour, customdata=shown["product_name"],
+                hovertemplate="%{customdata}: %{x:,.2f} " + view.money_unit + "<extra></extra>",
             )  # fmt: skip
         figure.update_layout(barmode="stack")
         figure.update_xaxes(title=f"a day [{view.money_unit}]")
-        figure.update_yaxes(autorange="reversed")
+        name_rows(figure, shown["product_name"].fillna("(no name)"))
         return figure
 
     view.chart(

@@ -77,6 +77,7 @@ def _headlines(view: View, customer: str, scores: pd.DataFrame) -> None:
 
 
 def _action(view: View, customer: str, scores: pd.DataFrame) -> None:
+    """What to do about the customer: what the early warning asks for, else what is done with the segment."""
     texts = []
     if view.snapshot.has("decisions.early_warning"):
         rows = view.snapshot.frame(
@@ -86,7 +87,7 @@ def _action(view: View, customer: str, scores: pd.DataFrame) -> None:
         for row in rows.to_dict("records"):
             texts.append(f"Early warning: {row['reason']}. {view.money.text(row['value_at_stake'])} at stake.")
             texts.append(f"**{row['action']}**")
-    if len(scores) and view.snapshot.has("customers.segment_actions"):
+    if not texts and len(scores) and view.snapshot.has("customers.segment_actions"):
         rows = view.snapshot.frame(
             "select action, why, channel from customers.segment_actions where segment = $segment",
             segment=scores["segment"][0],
@@ -133,9 +134,11 @@ def _outlook(view: View, customer: str) -> None:
             row = (leaving if len(leaving) else frame).iloc[-1]
             with st.container(border=True, key="reasons"):
                 st.markdown("#### Next order")
-                when = "not within a year" if pd.isna(row["expected_date"]) else f"by {row['expected_date']:%d %B %Y}"
+                when = "An order within a year is less likely than none"
+                if not pd.isna(row["expected_date"]):
+                    when = f"An order is as likely as not by {row['expected_date']:%d %B %Y}"
                 st.markdown(
-                    f"An order is as likely as not {when}. That none comes within "
+                    f"{when}. That none comes within "
                     f"{int(row['horizon_days'])} days has a "
                     f"chance of {percent(row['risk'])} ({row['risk_band']} risk)."
                 )

@@ -12,7 +12,7 @@ from retail_pipeline.dashboard.lineage import lineage_words, table_upstream
 from retail_pipeline.dashboard.palette import ACCENT, ORANGE
 from retail_pipeline.dashboard.questions import EXAMPLES, answer
 from retail_pipeline.dashboard.snapshot import MOST_ROWS
-from retail_pipeline.reports.words import percent
+from retail_pipeline.reports.words import counted, percent
 
 LINE_TYPES = {
     "sale": "sales", "return": "returns", "cancellation": "cancellations", "adjustment": "adjustments",
@@ -96,8 +96,8 @@ def _line_types(view: View) -> None:
 
 def _checks(view: View) -> None:
     checks = view.snapshot.frame(
-        'select passed, severity, table_name, "check", message, is_blocking, "at" from meta.checks '
-        'order by passed, severity, table_name, "check"'
+        "select passed, case when passed then '' else severity end as severity, table_name, "
+        '"check", message, is_blocking, "at" from meta.checks order by passed, checks.severity, table_name, "check"'
     )
     failed = int((~checks["passed"].astype(bool)).sum()) if len(checks) else 0
     view.table(
@@ -170,4 +170,4 @@ def _ask(view: View) -> None:
         return
     if len(frame) == MOST_ROWS:
         st.warning(f"Only the first {MOST_ROWS:,} rows are read; 'retail sql --csv' prints all.")
-    view.table("Answer", frame, (), says=f"{len(frame):,} rows", empty="No row is found.")
+    view.table("Answer", frame, (), says=counted(len(frame), "row"), empty="No row is found.")

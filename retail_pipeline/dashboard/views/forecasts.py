@@ -17,6 +17,7 @@ FREQUENCIES = ("month", "week", "day")
 SHOWN_HISTORY = {"day": 120, "week": 78, "month": 36}
 SCENARIO_COLOURS = {"conservative": ORANGE, "moderate": ACCENT, "aggressive": GREEN}
 WHOLE_SHOP = "total"
+STOCK_UNKNOWN = "stock_unknown"
 MONTHS = {"dtick": "M1", "tickformat": "%b %Y"}
 
 
@@ -265,10 +266,17 @@ def _plan(view: View) -> None:
     )  # fmt: skip
     frame = view.snapshot.frame(f"select * from {PLAN}")
     columns = [name for name in wanted if name in frame]
+    says = "When to order how much of a product; those that sell most first."
+    if "action" in frame:
+        if (frame["action"] == STOCK_UNKNOWN).any():
+            says += (
+                " What to order today is told once a list of the stock is named in retail.toml (reorder.stock_file)."
+            )
+        frame["action"] = [str(name).replace("unknown", "not given").replace("_", " ") for name in frame["action"]]
     if "revenue" in frame and len(frame):
         frame = frame.sort_values(["revenue", "product_id"], ascending=[False, True])
     view.table(
         "Reorder plan", frame[columns], (PLAN,),
-        says="When to order how much of a product; those that sell most first.",
+        says=says,
         empty="Nothing is to be reordered: no product's demand is forecast.",
     )  # fmt: skip

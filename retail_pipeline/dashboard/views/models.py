@@ -167,15 +167,16 @@ def _importance(view: View, task: str) -> None:
 def _drift(view: View, task: str) -> None:
     if view.lacks("models.drift"):
         return
+    known = "asks" in view.snapshot.words()["models.drift"].columns
     frame = view.snapshot.frame(
-        "select feature, psi, reference_cutoff, as_of, label_delay_days from models.drift where task = $task "
-        "order by psi desc, feature",
+        f"select feature, psi, {'asks' if known else 'true as asks'}, reference_cutoff, as_of, label_delay_days "
+        "from models.drift where task = $task order by psi desc, feature",
         task=task,
     )
 
     def draw(frame: pd.DataFrame) -> Any:
         shown = frame.head(12)
-        colours = [RED if psi >= DRIFT_ALARM else ORANGE if psi >= DRIFT_LOOK else GREEN for psi in shown["psi"]]
+        colours = [drift_colour(row["psi"], asks=bool(row["asks"])) for row in shown.to_dict("records")]
         figure = go.Figure(
             go.Bar(
                 x=shown["psi"], y=shown["feature"].str.replace("_", " "), orientation="h", marker_color=colours,
@@ -190,9 +191,17 @@ def _drift(view: View, task: str) -> None:
 
     view.chart(
         "Drift", frame, draw, ("models.drift",), height=400,
-        says=f"How far today's customers are from those learned from; beyond {DRIFT_ALARM} train anew.",
+        says=f"How far today's customers are from those learned from; beyond {DRIFT_ALARM} train anew."
+        + ("" if frame["asks"].all() else " Grey ones move as time passes and ask for no training."),
         empty="Nothing is told of this prediction.",
     )  # fmt: skip
+
+
+def drift_colour(psi: float, *, asks: bool) -> str:
+    """How a feature's drift is shown: grey where it asks for nothing, however far it has moved."""
+    if not asks:
+        return MUTED
+    return RED if psi >= DRIFT_ALARM else ORANGE if psi >= DRIFT_LOOK else GREEN
 
 
 def _recommenders(view: View) -> None:

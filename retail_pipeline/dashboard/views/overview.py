@@ -9,6 +9,7 @@ import streamlit as st
 
 from retail_pipeline.dashboard.compared import Compared, compared_days
 from retail_pipeline.dashboard.drawing import View, metric, plain, say_unapplied
+from retail_pipeline.dashboard.labels import name_rows, row_keys
 from retail_pipeline.dashboard.palette import ACCENT, MUTED, ORANGE, SEQUENTIAL, SURFACE
 from retail_pipeline.dashboard.places import place_of
 from retail_pipeline.reports.words import percent
@@ -25,6 +26,7 @@ FIGURES = """
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SHOWN_INSIGHTS, SHOWN_COUNTRIES, SHOWN_PRODUCTS = 5, 12, 12
 LABELLED_COUNTRIES = 1
+SHOWN_LETTERS = 20
 ALERT_DAYS = 35
 FIGURE_TITLES = {
     "avg_order_value": "what was sold after discounts, by order [reporting currency]",
@@ -101,12 +103,19 @@ def _headlines(view: View, compared: Compared, months: pd.DataFrame) -> None:
     for title, name, text, meaning, more_is_better in asked:
         with row:
             known = not pd.isna(now[name])
-            change = now[name] / before[name] - 1 if before is not None and before[name] and known else None
+            is_share = name == "return_rate"
+            change = None
+            if before is not None and known and is_share:
+                change = now[name] - before[name]
+            elif before is not None and known and before[name]:
+                change = now[name] / before[name] - 1
             metric(
                 title,
                 text(now[name]) if known else "–",
                 change=change,
-                help_=f"{meaning}; the line shows the last {len(whole)} whole months",
+                help_=f"{meaning}; the line shows the last {len(whole)} whole months"
+                + ("; its change is in percentage points" if is_share else ""),
+                in_points=is_share,
                 line=whole[name].tolist() if len(whole) > 1 else None,
                 more_is_better=more_is_better,
             )
@@ -248,20 +257,16 @@ def _countries(view: View) -> None:
 def _bars(view: View, frame: pd.DataFrame, label: str) -> Any:
     figure = go.Figure(
         go.Bar(
-            x=frame["net_sales"][::-1], y=[_short(name) for name in frame[label]][::-1], orientation="h",
-            marker_color=ACCENT, hovertemplate="%{y}: %{x:,.0f} " + view.money_unit + "<extra></extra>",
+            x=frame["net_sales"], y=row_keys(frame), orientation="h", marker_color=ACCENT, customdata=frame[label],
+            hovertemplate="%{customdata}: %{x:,.0f} " + view.money_unit + "<extra></extra>",
         )
     )  # fmt: skip
+    name_rows(figure, frame[label], SHOWN_LETTERS)
     positive = frame["net_sales"][frame["net_sales"] > 0]
     if len(positive) == len(frame) and positive.max() > 50 * positive.min():
         figure.update_xaxes(type="log", dtick=1)
     figure.update_xaxes(title=f"net sales [{view.money_unit}]")
     return figure
-
-
-def _short(name: Any, letters: int = 20) -> str:
-    text = str(name)
-    return text if len(text) <= letters else text[: letters - 1] + "…"
 
 
 def _map(view: View, frame: pd.DataFrame) -> Any:

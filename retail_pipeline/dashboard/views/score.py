@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from retail_pipeline.dashboard.drawing import View, metric, say_unapplied
+from retail_pipeline.dashboard.drawing import View, metric, say_unapplied, with_first
 from retail_pipeline.home import Home
 
 MOST_MEGABYTES = 20
 KINDS = ["csv", "tsv", "txt", "gz", "xlsx", "parquet"]
 TABLES = ("customers.rfm_scores", "customers.churn_risk", "customers.lifetime_value")
 KEPT = "scored-file"
+FIRST = ("customer_id", "segment", "rfm_score", "churn_probability", "risk_band", "expected_value", "cluster")
 TITLES = {
     "cluster": "what the cluster of those most alike is called",
     "churn_days": "who buys nothing for so long has left [days]",
@@ -29,6 +30,12 @@ def show(view: View) -> None:
         "shop, as of the file's last day: segment, cluster, risk of leaving, value to come. **Nothing of "
         "it is stored**, "
         "and no table changes."
+    )
+    st.markdown(
+        "The file should hold the **whole history** of its customers: recency, scores, risk and value are of the file "
+        "alone, and nothing that the shop already knows of them is used. It needs an order's id and time, a product, "
+        "a quantity, a price, and the customer's id; lines without a customer are of guests, who are not scored. "
+        "Which headers are known, and how to name your own: `docs/formats.md`."
     )
     if view.lacks("customers.rfm_scores", why="Run `retail run` on the shop's own data first: it trains the models."):
         return
@@ -56,7 +63,7 @@ def show(view: View) -> None:
     if missing:
         st.info(f"There are no {' and no '.join(missing)}: this shop has no such model yet ('retail train').", icon="ℹ️")
     view.table(
-        "Scored customers", scored.customers, TABLES, titles=TITLES,
+        "Scored customers", with_first(scored.customers, FIRST), TABLES, titles=TITLES,
         says="RFM scores set the file's customers beside each other; all else is by the models of this shop.",
     )  # fmt: skip
 

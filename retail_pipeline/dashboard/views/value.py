@@ -1,5 +1,6 @@
 """What customers will still bring, who is leaving, why, and whom to contact."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,8 @@ import streamlit as st
 
 from retail_pipeline.dashboard.contacting import Contacted, best_point, contacted_customers
 from retail_pipeline.dashboard.curves import curve_figure, days_of, decile_figure, task_title
-from retail_pipeline.dashboard.drawing import View, metric, plain, say_unapplied
+from retail_pipeline.dashboard.drawing import View, metric, plain, say_unapplied, with_first
+from retail_pipeline.dashboard.labels import name_rows, row_keys
 from retail_pipeline.dashboard.palette import ACCENT, GREEN, MUTED, ORANGE, RED, SEQUENTIAL
 from retail_pipeline.dashboard.ways import open_customer
 from retail_pipeline.home import Home
@@ -21,10 +23,13 @@ BANDS = {"low": GREEN, "medium": ORANGE, "high": RED}
 SHOWN_REASONS = 12
 MOST_WARNINGS = 20_000
 EARLY_WARNING = "decisions.early_warning"
+FIRST_OF_WARNINGS = ("rank", "customer_id", "reason", "action", "value_at_stake")
+"""What is read first, where a table is cut off on the right."""
 REASON = (
     "select reason from models.champions where starts_with(task, 'purchase_') order by is_churn_horizon desc limit 1"
 )
-SHOWN_MEASURES = ("r2", "mae", "rmse", "spearman", "gini", "total_bias", "top_decile_gain", "coverage_95")
+SHOWN_MEASURES = ("r2", "spearman", "gini", "mae", "rmse", "top_decile_gain", "total_bias", "coverage_95")
+"""In the order in which they are asked for."""
 
 
 def show(view: View) -> None:
@@ -42,12 +47,12 @@ def show(view: View) -> None:
 
 
 def _value(view: View) -> None:
-    horizons = view.snapshot.frame(f"select distinct horizon_days from {VALUES} order by 1")["horizon_days"].tolist()
+    horizons = _horizons(view)
     if not horizons:
         st.info("No value to come is worked out yet: there are too few customers, or too short a history.", icon="ℹ️")
         return
     horizon = st.segmented_control(
-        "Time to come [days]", [int(days) for days in horizons], default=int(horizons[-1]), key="clv-days",
+        "Time to come [days]", list(horizons), default=opening_horizon(horizons), key="clv-days",
         bind="query-params", required=True,
     )  # fmt: skip
     chosen, bound = view.filters.customers()
@@ -65,7 +70,13 @@ def _value(view: View) -> None:
         st.info("No customer is in what is chosen.", icon="ℹ️")
         return
     with st.container(horizontal=True, key="headlines"):
-        metric("Value to come", view.money.text(head["total"] or 0), help_=f"expected of all within {horizon} days")
+        is_validated = horizons[int(str(horizon))]
+        metric(
+            "Value to come" if is_validated else ":orange[Not validated:] value to come",
+            view.money.text(head["total"] or 0),
+            help_=f"expected of all within {horizon} days"
+            + ("" if is_validated else "; no model was judged on days so far ahead: take it as a guess"),
+        )
         metric("A customer's", view.money.text(head["mean"] or 0), help_="mean of all customers")
         metric("Still customers", f"{head['alive']:,.0f}", help_=f"expected, of {int(head['customers']):,}")
         metric("Orders to come", f"{head['orders']:,.0f}", help_=f"expected days with an order within {horizon} days")
@@ -77,6 +88,26 @@ def _value(view: View) -> None:
         _deciles(view, values, bound)
 
 
+def _horizons(view: View) -> dict[int, bool]:
+    """The times to come, the shortest first, and whether the value within each was judged on later days."""
+    told = "bool_and(is_validated)" if "is_validated" in view.snapshot.words()[VALUES].columns else "true"
+    rows = view.snapshot.frame(
+        f"select horizon_days, coalesce({told}, false) as is_validated from {VALUES} group by 1 order by 1"
+    )
+    return {int(row["horizon_days"]): bool(row["is_validated"]) for row in rows.to_dict("records")}
+
+
+def opening_horizon(horizons: Mapping[int, bool]) -> int:
+    """The time to come that is shown first: the longest that is validated, else the shortest.
+
+    Examples
+    --------
+    >>> opening_horizon({30: True, 90: True, 365: False}), opening_horizon({30: False, 90: False})
+    (90, 30)
+    """
+    return max((days for days, is_validated in horizons.items() if is_validated), default=min(horizons))
+
+
 def _judged(view: View, horizon: int) -> None:
     """Say which model tells the value, and whether it was judged."""
     if not {"is_validated", "reason"} <= set(view.snapshot.words()[VALUES].columns):
@@ -86,7 +117,8 @@ def _judged(view: View, horizon: int) -> None:
     )
     for row in rows.to_dict("records"):
         judged = "judged on later days" if row["is_validated"] else "not judged on later days"
-        st.caption(plain(f"By {str(row['model']).replace('_', ' ')}, {judged}: {row['reason']}."))
+        colour = "{}" if row["is_validated"] else ":orange[{}]"
+        st.caption(f"By {str(row['model']).replace('_', ' ')}, {colour.format(judged)}: {plain(row['reason'])}.")
 
 
 def _distribution(view: View, values: str, bound: dict[str, Any]) -> None:
@@ -192,17 +224,20 @@ def _risk(view: View) -> None:
 
     def draw_reasons(frame: pd.DataFrame) -> Any:
         colours = [RED if "raises" in reason else GREEN for reason in frame["reason"]]
-        labels = [reason.partition(" (")[0][:40] for reason in frame["reason"]]
         figure = go.Figure(
             go.Bar(
-                x=frame["customers"], y=labels, orientation="h", marker_color=colours, customdata=frame["reason"],
+                x=frame["customers"], y=row_keys(frame), orientation="h", marker_color=colours,
+                customdata=frame["reason"],
                 hovertemplate="%{customdata}: %{x:,} customers<extra></extra>",
             )
         )  # fmt: skip
-        figure.update_yaxes(autorange="reversed")
+        name_rows(figure, [reason.partition(" (")[0] for reason in frame["reason"]], 40)
         figure.update_xaxes(title="customers of high risk")
         return figure
 
+    says = "What speaks most for it."
+    if not all("raises" in reason for reason in reasons["reason"]):
+        says = "What speaks most for (red) or against (green)."
     left, right = st.columns([2, 3])
     with left:
         view.chart(
@@ -213,7 +248,7 @@ def _risk(view: View) -> None:
     with right:
         view.chart(
             "Why they are at risk", reasons, draw_reasons, (RISKS,),
-            says="What speaks most for (red) or against (green).",
+            says=says,
             titles={"reason": "a reason, its figure left out", "customers": "customers of high risk with that reason"},
         )  # fmt: skip
 
@@ -243,7 +278,8 @@ def _warnings(view: View) -> None:
     else:
         return
     customer = view.table(
-        "Early warning", frame, tables, pick="customer_id", empty="Nobody is to be warned of.",
+        "Early warning", with_first(frame, FIRST_OF_WARNINGS), tables, pick="customer_id",
+        empty="Nobody is to be warned of.",
         says=f"{says} {len(frame):,} customers. Choose a row to open the customer's page.",
     )  # fmt: skip
     open_customer(customer)
@@ -303,15 +339,15 @@ def _predicted(view: View) -> None:
             says="By tenths of the customers of the test cut-off, by the model that serves.", height=400,
         )  # fmt: skip
     frame = view.snapshot.frame(
-        "select model, metric, value, lower, upper, n, is_champion, is_baseline, cutoff from models.metrics "
+        "select metric, model, value, lower, upper, n, is_champion, is_baseline, cutoff from models.metrics "
         "where task = $task and split = 'test' and list_contains($measures, metric) "
-        "order by metric, is_champion desc, is_baseline desc, model",
+        "order by list_position($measures, metric), is_champion desc, is_baseline desc, model",
         task=task, measures=list(SHOWN_MEASURES),
     )  # fmt: skip
     with right:
         view.table(
             "Models of spend beside their baselines", frame, ("models.metrics",),
-            says="On days that no model had seen, with 95 % intervals.",
+            says="On days that no model had seen, with 95 % intervals; of each measure the model that serves first.",
         )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from retail_pipeline.dashboard.drawing import View, metric, plain, say_unapplied
+from retail_pipeline.dashboard.labels import name_rows, row_keys
 from retail_pipeline.dashboard.palette import ACCENT, DIVERGING, MUTED, ORANGE, RED
 from retail_pipeline.reports.words import percent
 
@@ -140,15 +141,15 @@ def _contributions(view: View, frequency: str, period: Any) -> None:
 
     def draw(frame: pd.DataFrame) -> Any:
         shown = frame.head(SHOWN_MEMBERS)
-        names = shown["member_name"].fillna(shown["member"]).str.slice(0, 22)
+        names = shown["member_name"].fillna(shown["member"])
         figure = go.Figure(
             go.Bar(
-                y=names, x=shown["change"], orientation="h",
+                y=row_keys(shown), x=shown["change"], orientation="h", customdata=names,
                 marker_color=[ACCENT if change >= 0 else ORANGE for change in shown["change"]],
-                hovertemplate="%{y}: %{x:+,.0f} " + view.money_unit + "<extra></extra>",
+                hovertemplate="%{customdata}: %{x:+,.0f} " + view.money_unit + "<extra></extra>",
             )
         )  # fmt: skip
-        figure.update_yaxes(autorange="reversed")
+        name_rows(figure, names)
         figure.update_xaxes(title=f"change of net sales [{view.money_unit}]")
         return figure
 
@@ -190,6 +191,7 @@ def _anomalies(view: View) -> None:
         "avg(value) as value, avg(expected) as expected, avg(difference) as difference, min(p_value) as p_value, "
         "any_value(occasion) as occasion from sales.anomalies group by all order by p_value, 1"
     )
+    frame.loc[frame["dimension"] == "total", ["dimension", "member"]] = ["the shop", ""]
     view.table(
         "Anomalies", frame, ("sales.anomalies",), says="Those least likely to be chance first.",
         empty="No day or week fell outside its range.",
