@@ -5,7 +5,7 @@ snapshot, also in later runs of other assets, until it passes.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 
@@ -92,6 +92,15 @@ def no_rows(
         return Finding(False, f"{count:,} rows at fault, the first: {shown}. {remedy}")
 
     return TableCheck(table, name, description, find, blocking, beside)
+
+
+def warning(check: TableCheck) -> TableCheck:
+    """The check, which warns instead of failing."""
+
+    def find(warehouse: Warehouse) -> Finding:
+        return replace(check.find(warehouse), severity="WARN")
+
+    return replace(check, find=find)
 
 
 def _shorten(text: str, characters: int) -> str:

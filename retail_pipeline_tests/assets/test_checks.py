@@ -433,6 +433,17 @@ def test_a_date_out_of_range_is_named_with_its_file_and_row(home: Home) -> None:
     assert "quality.earliest_order_date" in message
 
 
+def test_stock_of_a_product_that_was_never_sold_is_a_warning(good: Warehouse) -> None:
+    good.execute("begin")
+    try:
+        good.execute("insert into forecasts.stock (product_id, on_hand) values ('nowhere', 1)")
+        found = BY_NAME["forecasts.stock:stock_is_of_products"].find(good)
+    finally:
+        good.execute("rollback")
+    assert (found.passed, found.severity) == (False, "WARN")
+    assert "A product not sold yet does no harm." in found.message
+
+
 def drop_with_rejects(home: Home, rejected: int, of: int) -> None:
     """A file of that many rows, some of which have no date."""
     lines = [f"{row},{'?' if row < rejected else '2024-05-31'},c{row},P,Pen,1,2,France" for row in range(of)]

@@ -175,6 +175,23 @@ def test_the_summary_holds_figures_and_limits_and_no_markup_of_the_data(home: Ho
     assert "purchase_7d: too little data: 3 customers" in text
 
 
+def test_the_summary_says_by_which_rule_a_model_serves_and_how_wrong_it_was(home: Home, tmp_path: Path) -> None:
+    measured = """
+        create table forecasts.backtest as
+            select 'total' as series, 'month' as frequency, *
+            from (values
+                ('seasonal_naive', 'bias', -0.2351::double, 2, true), ('seasonal_naive', 'mase', 2.29, 2, true),
+                ('seasonal_naive', 'coverage_80', 1 / 3, 2, true), ('seasonal_naive', 'choice_mase', 1.1, 4, true),
+                ('drift', 'bias', 0.5, 2, false)) as rows (model, metric, value, folds, is_champion);
+    """
+    publish(home, TABLES + measured)
+    text = export_summary(home, tmp_path).read_text()
+    cells = ("seasonal_naive", "24 % too low", "2.29", "33.3%", "2")
+    assert "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>" in text
+    assert "else the seasonal naive" in text
+    assert "The best model" not in text
+
+
 def test_a_snapshot_of_another_release_is_named_as_such(home: Home, tmp_path: Path) -> None:
     publish(home, TABLES + "alter table customers.rfm_scores drop column churn_risk")
     with pytest.raises(WarehouseError, match=r"churn_risk.*Run 'retail run'"):

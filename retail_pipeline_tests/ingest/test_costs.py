@@ -21,6 +21,10 @@ def costs_of(folder: Path, content: str | bytes) -> dict[str, Decimal]:
         "product_id,unit_cost\nP,2.50\nQ,0\n",
         "\ufeffUnit_Cost , note, PRODUCT_ID\r\n2.50,x, P \r\n\r\n0,,Q\r\n",
         'product_id,unit_cost\n"P","2.50"\nQ,0',
+        "product_id;unit_cost\r\nP;2,50\r\nQ;0\r\n",
+        "product_id;note;unit_cost\nP;a, b;2.50\nQ;;0\n",
+        '"product_id";"unit_cost"\n"P";"2,5"\n"Q";"0,00"\n',
+        'product_id\tunit_cost\nP\t2,50\nQ\t"0"\n',
     ],
 )
 def test_costs_are_read_by_their_header(tmp_path: Path, content: str) -> None:
@@ -34,6 +38,31 @@ def test_texts_in_quotes_may_hold_line_ends_and_no_other_character_ends_a_row(tm
 
 def test_empty_cells_after_the_last_column_are_nothing(tmp_path: Path) -> None:
     assert costs_of(tmp_path, "product_id,unit_cost\nP,2,,\n,,,\n") == {"P": Decimal(2)}
+
+
+def test_a_point_or_comma_before_three_digits_is_what_other_numbers_show(tmp_path: Path) -> None:
+    assert costs_of(tmp_path, "product_id;unit_cost\nP;1,234\nQ;2,50\n") == {"P": Decimal("1.234"), "Q": Decimal("2.5")}
+    assert costs_of(tmp_path, "product_id;unit_cost\nP;1,234\n") == {"P": Decimal("1.234")}  # no mark of English ones
+    assert costs_of(tmp_path, "product_id\tunit_cost\nP\t1.234\nQ\t0.5\n")["P"] == Decimal("1.234")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("product_id;unit_cost\nP;1.234\n", r"row 2: unit_cost is '1.234', which may be read in two ways"),
+        ("product_id;unit_cost\nP;2,50\nQ;1.234\n", r"row 3: unit_cost is '1.234', which may be read in two ways"),
+        ("product_id;unit_cost\nP;1.234,50\n", r"row 2: unit_cost is '1.234,50'.* without marks between thousands"),
+        ("product_id\tunit_cost\nP\t1,234\n", r"row 2: unit_cost is '1,234', which may be read in two ways"),
+        ("product_id;unit_cost\nP;2,50\nQ;2.50\n", r"row 2: unit_cost is '2,50', and the file has both"),
+        ("product_id;unit_cost\nP;2,50;7\n", r"row 2 has 3 cells under a header of 2: 'P;2,50;7'. Put texts"),
+        ("product_id;unit_cost\nP;x,y\n", r"row 2: unit_cost is"),
+        ("product_id;cost\nP;1\n", r"must have one column unit_cost. Its header is 'product_id;cost'"),
+        ("product;unit_cost\nP;1\n", r"must have one column product_id. Its header is 'product;unit_cost'"),
+    ],
+)
+def test_numbers_between_semicolons_and_tabs_are_not_guessed(tmp_path: Path, content: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        costs_of(tmp_path, content)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ GRID = np.array(
      0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999]
 )  # fmt: skip
 """Chances at which it is looked up how often they come true."""
+LEAST_TAIL = 0.05
+"""Beyond the last chance of the grid, the least power of the distribution's tail by which demand grows rarer."""
 LEAST_CALIBRATED = 50
 """Outcomes with which chances are corrected at all."""
 
@@ -160,15 +162,31 @@ class Shape:
         return negative_binomial(mean, variance, self.chances(asked, together=together))
 
     def stays_within(self, level: Array, scatter: Scatter, weeks: Array | float, units: Array) -> Array:
-        """The probability that the demand of so many weeks together is no more than so many units [products]."""
+        """The probability that the demand of so many weeks together is no more than so many units [products].
+
+        Beyond the last chance of ``GRID`` outcomes grow rarer as they did from 0.999 on, by a power of the
+        distribution's own tail: so no stock, however large, is left with the share of outcomes that lay beyond it.
+        """
         from scipy import special
 
         mean, variance = self.width.moments(level, scatter, weeks)
         size, success = _parameters(np.maximum(mean, LEAST_MEAN), variance)
-        chance = special.betainc(size, np.floor(np.maximum(units, 0)) + 1, success)
+        most = np.floor(np.maximum(units, 0)) + 1
+        chance = special.betainc(size, most, success)
         if self.together is not None:
-            chance = np.interp(chance, GRID, self.together)
+            beyond = special.betainc(most, size, 1 - success)  # 1 - chance, to its last digits
+            chance = np.where(beyond < 1 - GRID[-1], 1 - self._tail(beyond), np.interp(chance, GRID, self.together))
         return np.where(units < 0, 0.0, np.where(mean > LEAST_MEAN, chance, 1.0))
+
+    def _tail(self, beyond: Array) -> Array:
+        """How often demand is larger than what the distribution passes with these chances, less than the grid's."""
+        assert self.together is not None
+        start = int(np.searchsorted(GRID, 0.999))
+        share, share_before = 1 - self.together[-1], 1 - self.together[start]
+        if share <= 0:
+            return np.zeros(len(beyond))
+        power = np.log(share_before / share) / np.log((1 - GRID[start]) / (1 - GRID[-1]))
+        return np.asarray(share * (beyond / (1 - GRID[-1])) ** max(float(power), LEAST_TAIL))
 
     def told(self) -> dict[str, Any]:
         """As JSON holds it."""

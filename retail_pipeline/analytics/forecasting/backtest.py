@@ -196,7 +196,10 @@ def choose(found: Backtest | None, tuned: Mapping[str, Tuning]) -> Choice:
     if found.tests.any():
         later, naive = (measures.mase(found.errors(name)[found.tests], found.scale) for name in (best, BASELINE))
         if later > naive:
-            why = f"{best} has {told}, but lost on the later ones, {later:.3f} to {naive:.3f}"
+            why = (
+                f"{best} has {told}, but lost on the later ones, {later:.3f} to {naive:.3f}: for that seasonal_naive "
+                "serves; no further model is tried after it, so that none is picked by the days that judge"
+            )
             return Choice(BASELINE, why, {}, _variance(found, BASELINE), best)
         told += f", and on the later ones {later:.3f} ({naive:.3f})"
     of_best = {name: dict(tuned.get(name, {})) for name in needed(best, tuple(found.mean)) if tuned.get(name)}

@@ -209,7 +209,7 @@ CHAMPIONS_TABLE = FrameTable(
             "varchar",
             "the best before tested_from, which serves unless it lost after; null if none chosen",
         ),
-        "season": ("varchar", "which seasons models know of, or why not the year's"),
+        "season": ("varchar", "which seasons the model that serves knows of, or why not the year's"),
         "periods": ("bigint", "whole periods there were [periods]"),
         "origins": ("bigint", "earlier days from which models were tried [origins]"),
         "tested_from": ("date", "first period of the origins that did not choose, null without origins"),

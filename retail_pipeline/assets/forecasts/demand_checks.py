@@ -1,6 +1,6 @@
 """Checks on demand, its forecasts and the plan of orders: units add up, intervals hold what they are of."""
 
-from retail_pipeline.assets.table_checks import TableCheck, equal_totals, no_rows, unique_key
+from retail_pipeline.assets.table_checks import TableCheck, equal_totals, no_rows, unique_key, warning
 
 REBUILD = "'retail run --full' builds all tables anew; if that does not help, please report it."
 REMEASURE = "'retail train' measures and chooses anew; if that does not help, please report it."
@@ -117,13 +117,15 @@ CHECKS: list[TableCheck] = [
         remedy=REMEASURE,
     ),
     unique_key("forecasts.stock", "product_id"),
-    no_rows(
-        "forecasts.stock",
-        "stock_is_of_products",
-        "each product of reorder.stock_file is known",
-        "select product_id from forecasts.stock anti join core.products using (product_id)",
-        remedy="Are the codes in the file those of the shop's exports? A product not sold yet does no harm.",
-        blocking=False,
+    warning(
+        no_rows(
+            "forecasts.stock",
+            "stock_is_of_products",
+            "each product of reorder.stock_file is known",
+            "select product_id from forecasts.stock anti join core.products using (product_id)",
+            remedy="Are the codes in the file those of the shop's exports? A product not sold yet does no harm.",
+            blocking=False,
+        )
     ),
     no_rows(
         "forecasts.stock",

@@ -53,6 +53,14 @@ CODE = (
 LEARNED_BY = ("horizon_months", "members", "origins", "least_orders")
 SCORES = "scores"
 HORIZONS_PICTURE, CALIBRATION_PICTURE = "horizons.svg", "calibration.svg"
+ALWAYS_YEARLY = {
+    "linear_regression": "a yearly wave",
+    "gradient_boosting": "last year's values and months",
+    "shrunken_seasonal_indices": "last year's shape, shrunken",
+    candidates.COMBINATION: "last year's shape, shrunken, in one of its members",
+}
+"""What models that know of a year after one know of it then."""
+NEEDS_TWO_YEARS = ("theta", "ets", "arima", "auto_ets", "auto_arima", "mstl_holidays")
 DAYS_OF = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
 
 
@@ -225,18 +233,18 @@ def _try(one: ShopSeries, read: ReadShop, settings: Settings) -> Told:
     orders = read.orders.get(one.name, read.orders[TOTAL]) * DAYS_OF[one.frequency]
     names = names_for(is_total=":" not in one.name, is_daily=one.frequency == DAY)
     about = {
-        "season": season_told(one), "periods": len(one.values), "years_known": one.years_known,
+        "periods": len(one.values), "years_known": one.years_known,
         "metrics": [], "horizons": [], "calibration": [], "split": None, "scale": None, "origins": 0,
         "error_mean": None, "error_most": None,
     }  # fmt: skip
     nothing = np.empty((0, one.horizon))
     if orders < settings.forecast.least_orders:
         why = f"too few orders to tell models apart: {orders:.1f} a {one.frequency} (forecast.least_orders)"
-        return Told(one.name, one.frequency, Choice(BASELINE, why), names, nothing, about)
+        return _told(one, Choice(BASELINE, why), names, nothing, about)
     found, tuned = backtest.run(one.past, one.values, one.plan, names)
     choice = choose(found, tuned)
     if found is None or choice.model not in found.mean:
-        return Told(one.name, one.frequency, choice, names, nothing, about)
+        return _told(one, choice, names, nothing, about)
     about |= {
         "metrics": metric_rows(found, positive=one.is_positive),
         "horizons": horizon_rows(found, one.season),
@@ -246,18 +254,46 @@ def _try(one: ShopSeries, read: ReadShop, settings: Settings) -> Told:
         "scale": found.scale,
         "origins": len(found.origins),
     }
-    return Told(one.name, one.frequency, choice, names, found.scores(choice.model), about)
+    return _told(one, choice, names, found.scores(choice.model), about)
 
 
-def season_told(one: ShopSeries) -> str:
-    """Which seasons forecasts know of, in words."""
+def _told(
+    one: ShopSeries, choice: Choice, names: tuple[str, ...], scores: "np.ndarray[Any, Any]", about: Mapping[str, Any]
+) -> Told:
+    return Told(one.name, one.frequency, choice, names, scores, {"season": season_told(one, choice.model), **about})
+
+
+def season_told(one: ShopSeries, model: str) -> str:
+    """Which seasons the model that serves knows of, in words; or why not the year's."""
     units = {"day": "trading days", "week": "weeks", "month": "months"}[one.frequency]
-    week = "weekdays" if one.season > 1 else ""
-    if one.years_known >= 2:
-        return " and ".join(filter(None, (week, "the year")))
-    if one.years_known == 1:
-        return " and ".join(filter(None, (week, "last year's shape, shrunken")))
+    week = ("the same weekday a week before" if model == BASELINE else "weekdays") if one.season > 1 else ""
+    if year := _year_told(one, model):
+        return " and ".join(filter(None, (week, year)))
     none = f"no yearly season: {len(one.values)} {units} are less than two years"
-    if len(one.values) >= 2 * one.year:
+    if one.years_known:
+        none = f"no yearly season: {model} looks for none in {units}"
+        if one.years_known == 1 and model in NEEDS_TWO_YEARS:
+            none = f"no yearly season: {model} needs two years before the first day it is tried from"
+    elif len(one.values) >= 2 * one.year:
         none = f"no yearly season: {len(one.values)} {units} are too few to try one on"
     return "; ".join(filter(None, (week, none)))
+
+
+def _year_told(one: ShopSeries, model: str) -> str:
+    """What the model knows of the year; empty if nothing."""
+    if not one.years_known:
+        return ""
+    if model == BASELINE:
+        return "" if one.season > 1 else f"the same {one.frequency} a year before"
+    if model in ALWAYS_YEARLY and one.years_known == 1:
+        return ALWAYS_YEARLY[model]
+    if model in ALWAYS_YEARLY or (model in NEEDS_TWO_YEARS and one.years_known >= 2 and _has_room(one, model)):
+        return "the year"
+    return ""
+
+
+def _has_room(one: ShopSeries, model: str) -> bool:
+    """Whether a season as long as a year is fitted: models of one season take the week's where there is one."""
+    if model == "mstl_holidays":
+        return True
+    return one.season == 1 and (model == "theta" or one.year <= library_models.LONGEST_SEASON)

@@ -197,7 +197,7 @@ def _assumptions(
     tempered = (found.history.full - found.history.demand).sum(axis=1)
     sizes = {
         "eoq": f"an order costs {asked.order_cost} and holding a unit {asked.holding_share:.0%} of its cost a year",
-        "cover": f"an order is for {asked.cover_weeks:g} weeks, for costs are not known",
+        "cover": f"an order is for {asked.cover_weeks:g} weeks, for ",
     }
     told = []
     for place, kind in enumerate(found.kinds.tolist()):
@@ -207,7 +207,7 @@ def _assumptions(
             f"lead time {days:g} days, {'by reorder.stock_file' if is_given else 'by reorder.lead_time_days'}",
             f"stock lasts until the next delivery in {service[abc[place]]:.1%} of cases, as for class {abc[place]}",
             f"{kind} demand by {serving[kind].candidate.model}: {_course(serving[kind].candidate.model, with_prices)}",
-            sizes[basis[place]],
+            sizes[basis[place]] + (_missing(asked, terms.unit_cost[place]) if basis[place] == "cover" else ""),
         ]
         if np.isnan(numbers["on_hand"][place]):
             parts.append("stock on hand is not known")
@@ -219,6 +219,16 @@ def _assumptions(
             parts.append("new: the first weeks may not be typical")
         told.append("; ".join([*parts, common]))
     return told
+
+
+def _missing(asked: ReorderSettings, unit_cost: float) -> str:
+    """Which costs an economic order quantity lacks, and where they are said."""
+    lacking = []
+    if asked.order_cost is None:
+        lacking.append("what an order costs is not set (reorder.order_cost)")
+    if np.isnan(unit_cost):
+        lacking.append("what a unit costs is not known (reorder.stock_file or bundles.costs_file)")
+    return " and ".join(lacking) or f"a unit that costs {unit_cost:g} has no economic order quantity"
 
 
 def _course(model: str, with_prices: bool) -> str:

@@ -1,22 +1,10 @@
 """Checks on models of purchases and of spend, and on what is said of purchases: fair cut-offs, all measured."""
 
-from dataclasses import replace
-
 from retail_pipeline.analytics.prediction.drift import NOTABLE
-from retail_pipeline.assets.table_checks import Finding, TableCheck, no_rows, unique_key
-from retail_pipeline.warehouse.warehouse import Warehouse
+from retail_pipeline.assets.table_checks import TableCheck, no_rows, unique_key, warning
 
 RETRAIN = "'retail train' fits new models; if that does not help, please report it."
 REBUILD = "'retail run --full' builds all tables anew; if that does not help, please report it."
-
-
-def _warning(check: TableCheck) -> TableCheck:
-    """The check, which warns instead of failing."""
-
-    def find(warehouse: Warehouse) -> Finding:
-        return replace(check.find(warehouse), severity="WARN")
-
-    return replace(check, find=find)
 
 
 CHECKS: list[TableCheck] = [
@@ -189,7 +177,7 @@ CHECKS: list[TableCheck] = [
         "select task, feature, psi from models.drift where (psi >= 0 and isfinite(psi)) is not true",
         remedy=RETRAIN,
     ),
-    _warning(
+    warning(
         no_rows(
             "models.drift",
             "customers_are_as_before",

@@ -57,6 +57,28 @@ def test_chances_that_do_not_come_true_are_corrected() -> None:
         assert (demand <= found).mean() == pytest.approx(chance, abs=0.03)
 
 
+def test_no_stock_is_left_with_the_outcomes_beyond_the_largest_chance() -> None:
+    """Of 2 % of outcomes beyond chance 0.999 half lie beyond 0.9999: so they halve with each further tenth."""
+    curve = tuple(np.interp(GRID, [0, 0.999, 0.9999], [0, 0.98, 0.99]))
+    shape = Shape(Width(1.0, 0.0), together=curve)
+    units = np.array([9.0, 13.0, 19.0, 500_000.0])
+    scatter = Scatter(Usual(2.0, 1.0), np.ones(4))  # mean 1, variance 2: more than k has the chance 2 ** -(k + 1)
+    beyond = 1 - shape.stays_within(np.ones(4), scatter, 1.0, units)
+    halves = np.log10(2.0)
+    assert beyond[0] == pytest.approx(0.02 - 0.01 * (0.001 - 2**-10) / 0.0009)
+    assert beyond[1:3] == pytest.approx([0.01 * (2**-14 / 1e-4) ** halves, 0.01 * (2**-20 / 1e-4) ** halves])
+    assert beyond[3] < 1e-12
+
+
+def test_a_product_surely_lasts_no_less_with_more_stock() -> None:
+    for last in (1.0, 0.98):  # nothing was ever beyond the grid, or all beyond 0.999 was beyond 0.9999 too
+        shape = Shape(Width(1.0, 0.0), together=tuple(np.interp(GRID, [0, 0.999], [0, last])))
+        units = np.arange(60.0)
+        told = shape.stays_within(np.ones(60), Scatter(Usual(2.0, 1.0), np.ones(60)), 1.0, units)
+        assert (np.diff(told) >= 0).all()
+        assert 0.98 <= told[-1] <= 1
+
+
 def test_the_usual_variance_is_a_power_of_the_mean() -> None:
     mean = np.geomspace(0.1, 100, 50)
     found = Usual.of(mean, 3 * mean**1.5)

@@ -82,7 +82,11 @@ def test_a_model_that_loses_to_the_seasonal_naive_later_does_not_serve() -> None
     noise = np.random.default_rng(4).normal(0, 0.5, 24)
     choice = choose(tried(np.concatenate([rises, stays]) + noise), {})
     assert (choice.model, choice.chosen) == ("seasonal_naive", "drift")
-    assert "lost" in choice.reason
+    assert "lost on the later ones" in choice.reason
+    assert choice.reason.endswith(
+        "for that seasonal_naive serves; no further model is tried after it, so that none is picked by the days that "
+        "judge"
+    )
 
 
 def test_nothing_is_chosen_from_too_few_origins() -> None:

@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from retail_pipeline.assets.forecasts import archive, backtest, customers, revenue, scenarios
 from retail_pipeline.assets.forecasts.customers import meaning
-from retail_pipeline.assets.forecasts.forecast_training import SUBJECT, fitting_choice
+from retail_pipeline.assets.forecasts.forecast_training import SUBJECT, fitting_choice, season_told
 from retail_pipeline.assets.frame_assets import FrameTable, build_frame_table
 from retail_pipeline.definitions import CHECKS
 from retail_pipeline.errors import ModelError
@@ -113,6 +115,33 @@ def test_a_short_history_claims_no_yearly_season(store: Warehouse) -> None:
     seasons = dict(store.execute("select frequency, season from forecasts.champions where series = 'total'").fetchall())
     assert seasons["month"] == "no yearly season: 5 months are less than two years"
     assert seasons["day"].startswith("weekdays; no yearly season")
+
+
+@pytest.mark.parametrize(
+    ("model", "frequency", "years", "said"),
+    [
+        ("seasonal_naive", "month", 1, "the same month a year before"),
+        ("seasonal_naive", "week", 2, "the same week a year before"),
+        ("seasonal_naive", "day", 2, "the same weekday a week before; no yearly season: seasonal_naive looks for none"),
+        ("seasonal_naive", "month", 0, "no yearly season: 30 months are too few to try one on"),
+        ("shrunken_seasonal_indices", "day", 1, "weekdays and last year's shape, shrunken"),
+        ("linear_regression", "month", 1, "a yearly wave"),
+        ("theta", "week", 1, "no yearly season: theta needs two years before the first day it is tried from"),
+        ("theta", "week", 2, "the year"),
+        ("auto_ets", "week", 2, "no yearly season: auto_ets looks for none in weeks"),
+        ("auto_ets", "month", 2, "the year"),
+        ("theta", "day", 2, "weekdays; no yearly season: theta looks for none in trading days"),
+        ("mstl_holidays", "day", 2, "weekdays and the year"),
+        ("naive", "month", 2, "no yearly season: naive looks for none in months"),
+    ],
+)
+def test_the_season_told_is_that_of_the_model_which_serves(model: str, frequency: str, years: int, said: str) -> None:
+    season = 6 if frequency == "day" else 1
+    year = {"day": 312, "week": 52, "month": 12}[frequency]
+    one: Any = SimpleNamespace(
+        frequency=frequency, season=season, year=year, years_known=years, values=np.ones(5 * year // 2)
+    )
+    assert season_told(one, model).startswith(said)
 
 
 def test_every_champion_is_the_seasonal_naive_or_was_better_before_and_no_worse_after(store: Warehouse) -> None:

@@ -155,6 +155,26 @@ def test_enough_is_said_with_the_weeks_it_lasts(shop: Warehouse) -> None:
     assert row["weeks_of_cover"] == pytest.approx(52 / row["demand_per_week"])
     assert row["advice"] == f"enough for {row['weeks_of_cover']:.0f} weeks"
     assert row["stockout_risk"] < 0.01
+    assert row["order_basis"] == "cover"
+    assert "weeks, for what a unit costs is not known (reorder.stock_file or bundles.costs_file)" in row["assumptions"]
+
+
+@pytest.mark.parametrize(
+    ("order_cost", "unit_cost", "said"),
+    [
+        (None, 4.0, "what an order costs is not set (reorder.order_cost)"),
+        (20, float("nan"), "what a unit costs is not known (reorder.stock_file or bundles.costs_file)"),
+        (
+            None,
+            float("nan"),
+            "what an order costs is not set (reorder.order_cost) and what a unit costs is not known "
+            "(reorder.stock_file or bundles.costs_file)",
+        ),
+        (20, 0.0, "a unit that costs 0 has no economic order quantity"),
+    ],
+)
+def test_the_plan_names_the_cost_that_is_missing(order_cost: float | None, unit_cost: float, said: str) -> None:
+    assert reorder_plan._missing(ReorderSettings(order_cost=order_cost), unit_cost) == said
 
 
 def test_dead_products_are_not_ordered_and_unknown_stock_is_said(shop: Warehouse) -> None:
