@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from retail_pipeline.console.dashboard import APP
 from retail_pipeline.dashboard.app import PAGES
 from retail_pipeline.dashboard.snapshot import Snapshot, published
+from retail_pipeline.dashboard.views import forecasts
 from retail_pipeline.home import Home
 from retail_pipeline.warehouse.snapshot import current_snapshot, point_link, publish
 from retail_pipeline_tests.dashboard.test_snapshot import publish_changed
@@ -269,6 +270,47 @@ def test_levers_multiply_the_forecast(shown: Snapshot, small_store: Home, monkey
     expected = shown.value("select sum(value) from forecasts.scenarios where scenario = 'moderate'")
     app.slider(key="lever-2").set_value(10).run()
     assert f"{expected * 1.1:,.0f} instead of {expected:,.0f}" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        (
+            (-0.2351, 1 / 3, 2, 3, "month"),
+            "Forecast from 2 earlier dates that did not choose it, it was on average 24 % too low; 1 of 3 months "
+            "(33 %) came within its 80 % range.",
+        ),
+        (
+            (0.104, 0.7318, 1, None, "day"),
+            "Forecast from one earlier date that did not choose it, it was on average 10 % too high; 73 % of days came "
+            "within its 80 % range.",
+        ),
+        (
+            (-0.004, None, 5, 9, "week"),
+            "Forecast from 5 earlier dates that did not choose it, it was on average neither too low nor too high.",
+        ),
+        ((None, None, 0, None, "week"), ""),
+    ],
+)
+def test_how_wrong_forecasts_were_is_said_in_words(figures: Any, said: str) -> None:
+    assert forecasts.how_wrong(*figures) == said
+
+
+def test_the_page_says_how_wrong_the_serving_model_was(
+    shown: Snapshot, small_store: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = page_of(small_store, "forecasts", monkeypatch, **{"forecast-by": "week"})
+    measured = (
+        "select value from forecasts.backtest where series = 'total' and frequency = 'week' and is_champion and metric"
+    )
+    bias, held = (shown.value(f"{measured} = '{metric}'") for metric in ("bias", "coverage_80"))
+    cases = shown.value(
+        "select sum(folds) from forecasts.backtest_horizons where series = 'total' and frequency = 'week' and "
+        "is_champion"
+    )
+    assert (held * cases) % 1 == pytest.approx(0, abs=1e-9) or (held * cases) % 1 == pytest.approx(1, abs=1e-9)
+    assert f"on average {abs(bias):.0%}".replace("%", " %") in texts(app)
+    assert f"{held * cases:.0f} of {cases:.0f} weeks ({100 * held:.0f} %) came within its 80 % range" in texts(app)
 
 
 def test_the_reorder_plan_is_shown_with_what_sells_most_first(

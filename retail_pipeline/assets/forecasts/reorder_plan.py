@@ -280,7 +280,7 @@ TABLE = FrameTable(
         "stockout_risk": (
             "double",
             "probability that it does not last for lead time and review, if nothing is ordered today, null if not "
-            "known",
+            "known; risks rarer than the backtest could show follow the tail of the distribution and are rough",
         ),
         "order_now": ("double", "what to order today, null where stock is not known [units]"),
         "order_value": ("double", "what that costs, null where the unit cost is not known [reporting currency]"),

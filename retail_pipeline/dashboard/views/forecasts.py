@@ -11,7 +11,7 @@ from retail_pipeline.dashboard.palette import ACCENT, GREEN, MUTED, ORANGE, SERI
 from retail_pipeline.reports.what_if import what_if
 
 REVENUE, BACKTEST, SCENARIOS = "forecasts.revenue", "forecasts.backtest", "forecasts.scenarios"
-CHAMPIONS = "forecasts.champions"
+CHAMPIONS, HORIZONS = "forecasts.champions", "forecasts.backtest_horizons"
 DEMAND, PLAN = "forecasts.product_demand", "forecasts.reorder_plan"
 FREQUENCIES = ("month", "week", "day")
 SHOWN_HISTORY = {"day": 120, "week": 78, "month": 36}
@@ -110,6 +110,56 @@ def _why(view: View, series: str, frequency: str) -> None:
     )  # fmt: skip
     for row in rows.to_dict("records"):
         st.caption(plain(f"{str(row['model']).replace('_', ' ')} serves: {row['reason']}; {row['season']}."))
+    if told := _how_wrong(view, series, frequency):
+        st.markdown(plain(told))
+
+
+def _how_wrong(view: View, series: str, frequency: str) -> str:
+    """How wrong the serving model was on days that did not choose it, in a sentence; empty if it was not measured."""
+    if not view.snapshot.has(BACKTEST):
+        return ""
+    rows = view.snapshot.frame(
+        f"select metric, value, folds from {BACKTEST} where series = $series and frequency = $frequency "
+        "and is_champion and value is not null and metric in ('bias', 'coverage_80')",
+        series=series, frequency=frequency,
+    ).set_index("metric")  # fmt: skip
+    cases = None
+    if frequency != "day" and view.snapshot.has(HORIZONS):  # of days it counts weeks
+        cases = view.snapshot.value(
+            f"select sum(folds) from {HORIZONS} where series = $series and frequency = $frequency and is_champion",
+            series=series, frequency=frequency,
+        )  # fmt: skip
+    folds = int(rows["folds"].max()) if len(rows) else 0
+    return how_wrong(
+        None if "bias" not in rows.index else float(rows.loc["bias", "value"]),
+        None if "coverage_80" not in rows.index else float(rows.loc["coverage_80", "value"]),
+        folds, None if cases is None else int(cases), frequency,
+    )  # fmt: skip
+
+
+def how_wrong(bias: float | None, coverage: float | None, folds: int, cases: int | None, frequency: str) -> str:
+    """How far off forecasts were on average, and how often ranges held, in words.
+
+    Parameters
+    ----------
+    folds
+        Dates it was forecast from.
+    cases
+        Periods forecast from all of them together, where they are counted.
+    """
+    parts = []
+    if bias is not None:
+        size = round(100 * abs(bias))
+        parts.append(
+            f"it was on average {size} % too {'low' if bias < 0 else 'high'}" if size
+            else "it was on average neither too low nor too high"
+        )  # fmt: skip
+    if coverage is not None:
+        share = f"{100 * coverage:.0f} %"
+        of = f"{round(coverage * cases):,} of {cases:,} {frequency}s ({share})" if cases else f"{share} of {frequency}s"
+        parts.append(f"{of} came within its 80 % range")
+    dates = "one earlier date" if folds == 1 else f"{folds} earlier dates"
+    return f"Forecast from {dates} that did not choose it, {'; '.join(parts)}." if parts else ""
 
 
 def _levers(view: View) -> None:
