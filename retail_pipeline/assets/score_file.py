@@ -53,7 +53,10 @@ RESULT = """
     left join customers.churn_risk as risks on scores.customer_id = risks.customer_id and risks.is_churn_horizon
     left join customers.lifetime_value as worth
         on scores.customer_id = worth.customer_id
-        and worth.horizon_days = (select max(horizon_days) from customers.lifetime_value)
+        and worth.horizon_days = (
+            select coalesce(max(horizon_days) filter (where is_validated), min(horizon_days))
+            from customers.lifetime_value
+        )
     order by scores.monetary desc, scores.customer_id
 """
 

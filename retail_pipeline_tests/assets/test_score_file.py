@@ -46,7 +46,8 @@ def test_the_stores_own_export_gets_the_scores_that_are_published(small_store: H
             "top_reasons, expected_value from customers.rfm_scores "
             "join customers.clusters using (customer_id) join customers.churn_risk using (customer_id) "
             "join customers.lifetime_value as worth using (customer_id) "
-            "where clusters.is_champion and feature_set = 'rfm' and is_churn_horizon and worth.horizon_days = 365"
+            "where clusters.is_champion and feature_set = 'rfm' and is_churn_horizon and is_validated "
+            "and worth.horizon_days = 90"
         ).df()
     expected = published.set_index("customer_id").sort_index()
     pd.testing.assert_frame_equal(found.sort_index()[list(expected)], expected, check_exact=False, rtol=1e-9)

@@ -1,6 +1,6 @@
 """Data checks of what is made of baskets: trends, substitutes, bundles, stock partners, the network of rules."""
 
-from retail_pipeline.assets.table_checks import TableCheck, no_rows, unique_key
+from retail_pipeline.assets.table_checks import TableCheck, no_rows, unique_key, warning
 
 REBUILD = "This is a defect of the pipeline: please report it; 'retail run --full' builds the table anew."
 
@@ -89,13 +89,15 @@ CHECKS: list[TableCheck] = [
         ],
     ),
     unique_key("baskets.product_costs", "product_id"),
-    no_rows(
-        "baskets.product_costs",
-        "costs_are_of_products",
-        "every cost is that of a product that was sold",
-        "select product_id from baskets.product_costs anti join core.products using (product_id)",
-        remedy="These codes are no products: mend them in the file that bundles.costs_file names.",
-        blocking=False,
+    warning(
+        no_rows(
+            "baskets.product_costs",
+            "costs_are_of_products",
+            "every cost is that of a product that was sold",
+            "select product_id from baskets.product_costs anti join core.products using (product_id)",
+            remedy="These codes are no products: mend them in the file that bundles.costs_file names.",
+            blocking=False,
+        )
     ),
     no_rows(
         "baskets.product_costs",

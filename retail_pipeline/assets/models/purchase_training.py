@@ -36,11 +36,15 @@ from retail_pipeline.analytics.prediction.thresholds import Stakes
 from retail_pipeline.assets import model_training
 from retail_pipeline.assets.customers import features_as_of
 from retail_pipeline.assets.models import purchase_days, purchase_labels
-from retail_pipeline.assets.models.drifts import asked_by_drift
+from retail_pipeline.assets.models.judged_models import (
+    feature_values,
+    learned_until,
+    models_told_of,
+    too_little_data,
+    usable_models,
+)
 from retail_pipeline.assets.models.model_card import model_card
 from retail_pipeline.assets.models.purchase_labels import Reach, churn_days, contents, observe
-from retail_pipeline.assets.sql_assets import find_sql_tables
-from retail_pipeline.errors import ModelError
 from retail_pipeline.saved_models import SavedModel, load_model, save_model
 from retail_pipeline.settings import PredictionSettings, Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -53,8 +57,6 @@ CODE = (
     matrix, cutoffs, calibration, trees, purchase_models, season, thresholds, measures, experiment, curves, importance,
     drift, timing, rows, choosing, bg_nbd, fitting, summaries, features_as_of, purchase_days, purchase_labels,
 )  # fmt: skip
-FEATURE_TABLES = ("undone_lines", "order_states", "product_changes", "category_changes", "features")
-"""Tables of ``customers`` whose SELECTs make the features."""
 FEATURE_SETTINGS = (
     *("as_of", "revenue_policy", "reporting_currency", "feature_half_life_days"),
     "lifecycle_usual_gap_days",
@@ -120,14 +122,9 @@ class Fitted:
 
 def made_by(settings: Settings) -> str:
     """A hash of the code and settings that the models depend on: with other ones they are fitted anew."""
-    made_from = {f"customers.{name}" for name in FEATURE_TABLES}
     asked = {
         **{name: getattr(settings.prediction, name) for name in LEARNED_BY},
-        "revenue_policy": settings.core.revenue_policy,
-        "reporting_currency": settings.currency.reporting,
-        "half_life_days": settings.features.half_life_days,
-        "usual_gap_days": settings.lifecycle.usual_gap_days,
-        "selects": sorted(table.text for table in find_sql_tables() if table.name in made_from),
+        **feature_values(settings),
     }
     return model_training.made_by((*CODE, sys.modules[__name__]), asked)
 
@@ -166,36 +163,12 @@ def _by_horizon(task: Task) -> int:
 
 def too_little(warehouse: Warehouse, there: Reach) -> str:
     """Why nothing is fitted, empty if there is enough."""
-    asked = warehouse.settings.prediction
-    if there.customers < asked.least_customers:
-        least = f"prediction.least_customers = {asked.least_customers}"
-        return f"too little data: {there.customers} customers, fewer than {least}"
-    if there.days < asked.least_days:
-        return f"too little data: {there.days} days of history, fewer than prediction.least_days = {asked.least_days}"
-    return ""
+    return too_little_data("prediction", warehouse.settings.prediction, there)
 
 
 def usable(warehouse: Warehouse, there: Reach) -> tuple[Fitted | None, str]:
     """The saved models, if they fit, and why to train, empty if there is no need."""
-    try:
-        fitted = fitting_models(warehouse)
-    except ModelError as error:
-        return None, f"the saved ones were refused: {error}"
-    if fitted and any(_learned_until(task) > there.as_of for task in fitted.served if there.as_of):
-        return None, f"the saved ones have learned from days after {there.as_of}"
-    if warehouse.training:
-        return fitted, "a training was asked for"
-    if fitted is None:
-        return None, "none were saved by these settings and this code"
-    for task in fitted.tasks:
-        folds = len(folds_of(warehouse.settings, there, task.horizon_days))
-        if not task.champion and folds >= LEAST_FOLDS > task.told["folds"]:
-            return fitted, f"the history now suffices for {task.horizon_days} days"
-    return fitted, asked_by_drift(warehouse, there, date.fromisoformat(fitted.notes["data_until"]), fitted.served)
-
-
-def _learned_until(task: Task) -> date:
-    return date.fromisoformat(task.told["as_of"])
+    return usable_models(warehouse, there, fitting_models, lambda days: len(folds_of(warehouse.settings, there, days)))
 
 
 def folds_of(settings: Settings, there: Reach, horizon_days: int) -> list[cutoffs.Fold]:
@@ -333,19 +306,19 @@ def _kept(warehouse: Warehouse, tried: Experiment, incumbent: Task | None) -> st
     """
     if incumbent is None or incumbent.champion is None:
         return ""
-    learned_until = _learned_until(incumbent)
-    if contents(warehouse, learned_until) != incumbent.told["data_hash"]:
+    known_until = learned_until(incumbent)
+    if contents(warehouse, known_until) != incumbent.told["data_hash"]:
         return ""
     test = tried.test
-    if test.fold.cutoff < learned_until:
-        return f"{incumbent.champion} of {learned_until} stays: no outcome is known yet that it has not learned from"
+    if test.fold.cutoff < known_until:
+        return f"{incumbent.champion} of {known_until} stays: no outcome is known yet that it has not learned from"
     events, values = test.observed.events, test.observed.values
     old = log_losses(events, incumbent.model(test.fold.cutoff).probabilities(values))
     new = log_losses(events, tried.tested.probabilities(values))
     if share_better(new, old) >= BEYOND_NOISE:
         return ""
     return (
-        f"{incumbent.champion} of {learned_until} stays: a log-loss of {old.mean():.4f} from {test.fold.cutoff} on, "
+        f"{incumbent.champion} of {known_until} stays: a log-loss of {old.mean():.4f} from {test.fold.cutoff} on, "
         f"and {new.mean():.4f} of a new {tried.tested.name}, which is not better beyond noise"
     )
 
@@ -401,12 +374,4 @@ def current(warehouse: Warehouse, told: str | None, table: str) -> Fitted | None
     ModelError
         when they are not there: the table was built by other settings or code, and not since.
     """
-    if told is None:
-        return None
-    fitted = fitting_models(warehouse)
-    if fitted is None or fitted.id != told:
-        raise ModelError(
-            f"The models {told} that {table} tells of are not in use any more. Build that first: "
-            f"'retail run --select {table}', or all with 'retail run'."
-        )
-    return fitted
+    return None if told is None else models_told_of(fitting_models(warehouse), told, table)

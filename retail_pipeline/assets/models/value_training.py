@@ -32,11 +32,16 @@ from retail_pipeline.analytics.prediction.spending import LEAST_SPENDERS, Spendi
 from retail_pipeline.assets import model_training
 from retail_pipeline.assets.customers import features_as_of
 from retail_pipeline.assets.models import purchase_days, purchase_labels
-from retail_pipeline.assets.models.drifts import asked_by_drift
+from retail_pipeline.assets.models.judged_models import (
+    feature_values,
+    learned_until,
+    models_told_of,
+    too_little_data,
+    usable_models,
+)
 from retail_pipeline.assets.models.purchase_labels import Reach, Seen, contents, observe_spend, see
 from retail_pipeline.assets.models.purchase_training import (
     FEATURE_SETTINGS,
-    FEATURE_TABLES,
     TOLD_FEATURES,
     purchase_days_before,
     saved_tasks,
@@ -44,8 +49,6 @@ from retail_pipeline.assets.models.purchase_training import (
     versions,
 )
 from retail_pipeline.assets.models.value_card import value_card
-from retail_pipeline.assets.sql_assets import find_sql_tables
-from retail_pipeline.errors import ModelError
 from retail_pipeline.saved_models import load_model, save_model
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.warehouse import Warehouse
@@ -112,15 +115,10 @@ class FittedValue:
 
 def made_by(settings: Settings) -> str:
     """A hash of the code and settings that the models depend on: with other ones they are fitted anew."""
-    made_from = {f"customers.{name}" for name in FEATURE_TABLES}
     asked = {
         **{name: getattr(settings.clv, name) for name in LEARNED_BY},
         **{name: getattr(settings.prediction, name) for name in SHARED},
-        "revenue_policy": settings.core.revenue_policy,
-        "reporting_currency": settings.currency.reporting,
-        "half_life_days": settings.features.half_life_days,
-        "usual_gap_days": settings.lifecycle.usual_gap_days,
-        "selects": sorted(table.text for table in find_sql_tables() if table.name in made_from),
+        **feature_values(settings),
     }
     return model_training.made_by((*CODE, sys.modules[__name__]), asked)
 
@@ -141,36 +139,12 @@ def fitting_values(warehouse: Warehouse) -> FittedValue | None:
 
 def too_little_value(warehouse: Warehouse, there: Reach) -> str:
     """Why nothing is fitted, empty if there is enough."""
-    asked = warehouse.settings.clv
-    if there.customers < asked.least_customers:
-        least = f"clv.least_customers = {asked.least_customers}"
-        return f"too little data: {there.customers} customers, fewer than {least}"
-    if there.days < asked.least_days:
-        return f"too little data: {there.days} days of history, fewer than clv.least_days = {asked.least_days}"
-    return ""
+    return too_little_data("clv", warehouse.settings.clv, there)
 
 
 def usable_values(warehouse: Warehouse, there: Reach) -> tuple[FittedValue | None, str]:
     """The saved models, if they fit, and why to train, empty if there is no need."""
-    try:
-        fitted = fitting_values(warehouse)
-    except ModelError as error:
-        return None, f"the saved ones were refused: {error}"
-    if fitted and any(_learned_until(task) > there.as_of for task in fitted.served if there.as_of):
-        return None, f"the saved ones have learned from days after {there.as_of}"
-    if warehouse.training:
-        return fitted, "a training was asked for"
-    if fitted is None:
-        return None, "none were saved by these settings and this code"
-    for task in fitted.tasks:
-        folds = len(folds_of(warehouse.settings, there, task.horizon_days))
-        if not task.champion and folds >= LEAST_FOLDS > task.told["folds"]:
-            return fitted, f"the history now suffices for {task.horizon_days} days"
-    return fitted, asked_by_drift(warehouse, there, date.fromisoformat(fitted.notes["data_until"]), fitted.served)
-
-
-def _learned_until(task: ValueTask) -> date:
-    return date.fromisoformat(task.told["as_of"])
+    return usable_models(warehouse, there, fitting_values, lambda days: len(folds_of(warehouse.settings, there, days)))
 
 
 def plan_of(settings: Settings, horizon_days: int) -> Plan:
@@ -283,12 +257,12 @@ def _kept(warehouse: Warehouse, tried: SpendExperiment, incumbent: ValueTask | N
     """
     if incumbent is None or incumbent.champion is None:
         return ""
-    learned_until = _learned_until(incumbent)
-    if contents(warehouse, learned_until) != incumbent.told["data_hash"]:
+    known_until = learned_until(incumbent)
+    if contents(warehouse, known_until) != incumbent.told["data_hash"]:
         return ""
     test = tried.test
-    if test.fold.cutoff < learned_until:
-        return f"{incumbent.champion} of {learned_until} stays: no outcome is known yet that it has not learned from"
+    if test.fold.cutoff < known_until:
+        return f"{incumbent.champion} of {known_until} stays: no outcome is known yet that it has not learned from"
     spend, values = test.data.spend, test.data.values
     old = capped_losses(spend, incumbent.model().expected(values))
     new = capped_losses(spend, tried.tested.expected(values))
@@ -296,7 +270,7 @@ def _kept(warehouse: Warehouse, tried: SpendExperiment, incumbent: ValueTask | N
         return ""
     before, after = old.mean() ** 0.5, new.mean() ** 0.5
     return (
-        f"{incumbent.champion} of {learned_until} stays: a capped error of {before:,.2f} from {test.fold.cutoff} on, "
+        f"{incumbent.champion} of {known_until} stays: a capped error of {before:,.2f} from {test.fold.cutoff} on, "
         f"and {after:,.2f} of a new {tried.tested.name}, which is not better beyond noise"
     )
 
@@ -347,12 +321,4 @@ def current_values(warehouse: Warehouse, told: str | None, table: str) -> Fitted
     ModelError
         when they are not there: the table was built by other settings or code, and not since.
     """
-    if told is None:
-        return None
-    fitted = fitting_values(warehouse)
-    if fitted is None or fitted.id != told:
-        raise ModelError(
-            f"The models {told} that {table} tells of are not in use any more. Build that first: "
-            f"'retail run --select {table}', or all with 'retail run'."
-        )
-    return fitted
+    return None if told is None else models_told_of(fitting_values(warehouse), told, table)

@@ -269,7 +269,8 @@ def _warnings(view: View) -> None:
             "worth.expected_value, worth.historic_value, worth.horizon_days, risks.top_reasons, chosen.country "
             f"from chosen join {RISKS} as risks on chosen.customer_id = risks.customer_id and risks.is_churn_horizon "
             f"join {VALUES} as worth on chosen.customer_id = worth.customer_id and worth.horizon_days = "
-            f"(select max(horizon_days) from {VALUES}) where risks.risk_band <> 'low' "
+            "(select coalesce(max(horizon_days) filter (where is_validated), min(horizon_days)) "
+            f"from {VALUES}) where risks.risk_band <> 'low' "
             f"order by worth.expected_value desc, chosen.customer_id limit {MOST_WARNINGS}",
             **bound,
         )
